@@ -1,0 +1,1 @@
+"""The agent's state as a value, and its bytes."""
