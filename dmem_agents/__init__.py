@@ -1,1 +1,106 @@
-"""dmem-agents."""
+"""Chat models whose memory is a small learned state (δ-mem) instead of a growing prompt.
+
+The data path, and where each step lives::
+
+    messages ─tokenization─▶ ids + write spans ─model(layers → delta_rule.scan)─▶ logits + MemoryState
+             ─codec─▶ bytes ─store─▶ Redis, SQLite or memory
+
+`session` walks that path once per turn: load → align → run → commit, wholly or not at all. The chat models for
+LangChain (`langchain_dmem`) and LlamaIndex (`llama_index.llms.dmem`) are thin classes over it.
+
+Importing this package loads neither torch nor transformers: the names below resolve when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from dmem_agents.errors import (
+    AdapterError as AdapterError,
+    AgentIdError as AgentIdError,
+    ConfigError as ConfigError,
+    ContextOverflowError as ContextOverflowError,
+    DmemError as DmemError,
+    EngineClosedError as EngineClosedError,
+    EngineError as EngineError,
+    HistoryDivergedError as HistoryDivergedError,
+    LeaseTimeoutError as LeaseTimeoutError,
+    MessageError as MessageError,
+    ModelLoadError as ModelLoadError,
+    StateConflictError as StateConflictError,
+    StateCorruptError as StateCorruptError,
+    StateError as StateError,
+    StateMismatchError as StateMismatchError,
+    StoreConnectionError as StoreConnectionError,
+    StoreError as StoreError,
+    TemplateError as TemplateError,
+)
+from dmem_agents.messages import (
+    Message as Message,
+    Role as Role,
+    ToolCall as ToolCall,
+)
+
+if TYPE_CHECKING:
+    from dmem_agents.agents import agent as agent
+    from dmem_agents.agents import current_agent as current_agent
+    from dmem_agents.engine import SamplingParams as SamplingParams
+    from dmem_agents.layers.config import DeltaMemConfig as DeltaMemConfig
+    from dmem_agents.model.adapter import load_adapter as load_adapter
+    from dmem_agents.model.adapter import save_adapter as save_adapter
+    from dmem_agents.model.attach import DeltaMemModel as DeltaMemModel
+    from dmem_agents.model.attach import attach as attach
+    from dmem_agents.model.loading import LoadedModel as LoadedModel
+    from dmem_agents.model.loading import load_model as load_model
+    from dmem_agents.session import MemorySession as MemorySession
+    from dmem_agents.session import Reply as Reply
+    from dmem_agents.session import ReplyChunk as ReplyChunk
+    from dmem_agents.session import SessionConfig as SessionConfig
+    from dmem_agents.session import TurnOptions as TurnOptions
+    from dmem_agents.session import open_session as open_session
+    from dmem_agents.state.memory_state import MemoryState as MemoryState
+    from dmem_agents.store.base import AsyncStateStore as AsyncStateStore
+    from dmem_agents.store.base import StateStore as StateStore
+    from dmem_agents.store.base import open_async_store as open_async_store
+    from dmem_agents.store.base import open_store as open_store
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "AsyncStateStore": "dmem_agents.store.base",
+    "DeltaMemConfig": "dmem_agents.layers.config",
+    "DeltaMemModel": "dmem_agents.model.attach",
+    "LoadedModel": "dmem_agents.model.loading",
+    "MemorySession": "dmem_agents.session",
+    "MemoryState": "dmem_agents.state.memory_state",
+    "Reply": "dmem_agents.session",
+    "ReplyChunk": "dmem_agents.session",
+    "SamplingParams": "dmem_agents.engine",
+    "SessionConfig": "dmem_agents.session",
+    "StateStore": "dmem_agents.store.base",
+    "TurnOptions": "dmem_agents.session",
+    "agent": "dmem_agents.agents",
+    "attach": "dmem_agents.model.attach",
+    "current_agent": "dmem_agents.agents",
+    "load_adapter": "dmem_agents.model.adapter",
+    "load_model": "dmem_agents.model.loading",
+    "open_async_store": "dmem_agents.store.base",
+    "open_session": "dmem_agents.session",
+    "open_store": "dmem_agents.store.base",
+    "save_adapter": "dmem_agents.model.adapter",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that owns a public name on first use (PEP 562)."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Every public name, loaded or not."""
+    return sorted({*globals(), *_LAZY})
