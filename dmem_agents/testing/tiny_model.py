@@ -102,7 +102,8 @@ def tiny_model(
     with torch.random.fork_rng(devices=[]):
         model = build(config, attn_implementation=attn_implementation, dtype=torch.float32)
     _randomise(model, seed)
-    return model.train(False)
+    model.train(False)
+    return model
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
