@@ -1,0 +1,1 @@
+"""One layer's memory: configuration, gates, write spans, the memory itself and the linears that carry it."""

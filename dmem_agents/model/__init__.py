@@ -1,0 +1,1 @@
+"""A frozen backbone with an adapter: attaching, files, loading."""

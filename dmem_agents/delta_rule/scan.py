@@ -1,0 +1,86 @@
+"""The one entry to the recurrence: checks what comes in and picks an implementation, visibly."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dmem_agents.delta_rule.chunked import chunked_scan
+from dmem_agents.delta_rule.naive import naive_scan
+from dmem_agents.errors import ConfigError
+
+Implementation = Literal["auto", "naive", "chunked"]
+_NAIVE_UP_TO_TOKENS = 2
+"""Below this many tokens the loop is quicker than setting up a chunk."""
+
+
+def scan(
+    *,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    keep: Tensor,
+    erase: Tensor,
+    write: Tensor,
+    state: Tensor,
+    write_mask: Tensor | None = None,
+    implementation: Implementation = "auto",
+) -> tuple[Tensor, Tensor]:
+    """Run the delta rule over T tokens (read before write; `delta-mem.md` §1.3, arXiv 2605.12357).
+
+    Args:
+        q: `[B, T, H, r]` read keys, float32 (or float64 throughout).
+        k: `[B, T, H, r]` write keys, norm ≤ 1 when normalised.
+        v: `[B, T, H, r]` values.
+        keep: `[B, T, H, r]` or `[B, T, H, 1]` gates in [0, 1].
+        erase: shape of `keep`.
+        write: shape of `keep`.
+        state: `[B, H, r, r]` state before the first token.
+        write_mask: `[B, T]` bool; False tokens read but leave no trace. None writes all.
+        implementation: `"auto"` takes the loop for up to 2 tokens and chunks otherwise.
+
+    Returns:
+        reads `[B, T, H, r]` and the state after the last token `[B, H, r, r]`.
+
+    Raises:
+        ConfigError: a shape or dtype differs from the above, or the implementation is unknown.
+    """
+    _check(q, k, v, keep, erase, write, state, write_mask)
+    if implementation == "auto":
+        implementation = "naive" if q.shape[1] <= _NAIVE_UP_TO_TOKENS else "chunked"
+    if implementation not in ("naive", "chunked"):
+        raise ConfigError(f"Expected implementation 'auto', 'naive' or 'chunked', got {implementation!r}.")
+    run = naive_scan if implementation == "naive" else chunked_scan
+    return run(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=write_mask)
+
+
+def _check(
+    q: Tensor, k: Tensor, v: Tensor, keep: Tensor, erase: Tensor, write: Tensor, state: Tensor, mask: Tensor | None
+) -> None:
+    """Raise `ConfigError` unless all shapes and dtypes belong together."""
+    if q.dim() != 4:
+        raise ConfigError(f"Expected q of shape [B, T, H, r], got {list(q.shape)}.")
+    batch, tokens, heads, rank = q.shape
+    gate = (batch, tokens, heads, rank if keep.shape[-1] == rank else 1)
+    expected: dict[str, tuple[Tensor, tuple[int, ...]]] = {
+        "k": (k, (batch, tokens, heads, rank)),
+        "v": (v, (batch, tokens, heads, rank)),
+        "keep": (keep, gate),
+        "erase": (erase, gate),
+        "write": (write, gate),
+        "state": (state, (batch, heads, rank, rank)),
+    }
+    if q.dtype not in (torch.float32, torch.float64):
+        raise ConfigError(f"Expected float32 (or float64) q, got {q.dtype}: gates and state lose slow decay below it.")
+    for name, (tensor, shape) in expected.items():
+        if tuple(tensor.shape) != shape or tensor.dtype != q.dtype:
+            raise ConfigError(
+                f"Expected {name} as {q.dtype} of shape {list(shape)} beside q {list(q.shape)}, "
+                f"got {tensor.dtype} of shape {list(tensor.shape)}."
+            )
+    if mask is not None and (tuple(mask.shape) != (batch, tokens) or mask.dtype != torch.bool):
+        raise ConfigError(
+            f"Expected write_mask as torch.bool of shape {[batch, tokens]}, got {mask.dtype} of shape {list(mask.shape)}."
+        )

@@ -1,0 +1,208 @@
+"""One layer's memory: from the attention input and a state to reads and the next state.
+
+Holds the adapter's weights of that layer, in float32 whatever the backbone's dtype. Holds no state: it comes in and
+goes out as a value (`delta-mem.md` §1, §2; arXiv 2605.12357).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own idiom
+
+from dmem_agents.delta_rule import scan
+from dmem_agents.layers.config import HEAD_NAMES, DeltaMemConfig, HeadName
+from dmem_agents.layers.gates import coefficients
+from dmem_agents.layers.write_spans import Segments
+
+_NORM_EPS = 1e-6
+
+
+class LayerMemory(nn.Module):
+    """The δ-mem weights of one attention layer, under the published parameter names.
+
+    Args:
+        config: shape and rule.
+        hidden_size: d, width of the attention input.
+        out_features: output width of each of the q, k, v, o projections.
+        device: where the weights live.
+    """
+
+    def __init__(
+        self,
+        config: DeltaMemConfig,
+        *,
+        hidden_size: int,
+        out_features: dict[HeadName, int],
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        width, gates = config.width, config.gate_channels
+
+        def weight(*shape: int, trainable: bool = True) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(*shape, dtype=torch.float32, device=device), requires_grad=trainable)
+
+        self.memory_q_proj = weight(width, hidden_size)
+        self.memory_k_proj = weight(width, hidden_size)
+        self.memory_v_proj = weight(width, hidden_size)
+        for head in HEAD_NAMES:
+            self.register_parameter(
+                f"delta_{head}_proj", weight(out_features[head], width, trainable=head in config.delta_heads)
+            )
+        self.beta_proj = weight(gates, hidden_size)
+        self.beta_bias = weight(gates)
+        if not config.couple_lambda:
+            self.lambda_proj = weight(gates, hidden_size)
+            self.lambda_bias = weight(gates)
+        if config.delta_o_rmsnorm:
+            self.delta_o_rmsnorm_weight = weight(out_features["o"], trainable="o" in config.delta_heads)
+        if config.trainable_delta_scale:
+            self.delta_scale_raw = weight(1 if config.delta_scale_granularity == "layer" else len(HEAD_NAMES))
+        self._packed: Tensor | None = None
+        self._packed_from: tuple[int, ...] = ()
+
+    @torch.no_grad()
+    def initialise(self, base_weights: dict[HeadName, Tensor]) -> None:
+        """Fresh values as in `delta-mem.md` §2; random ones follow torch's global seed.
+
+        Args:
+            base_weights: `[out, in]` weight of each base projection, for the base-slice starts.
+        """
+        c = self.config
+        for name in ("memory_q_proj", "memory_k_proj", "memory_v_proj"):
+            nn.init.kaiming_uniform_(getattr(self, name), a=math.sqrt(5))
+        for head in HEAD_NAMES:
+            target = self.delta_weight(head)
+            target.zero_()
+            if head not in c.delta_heads or c.output_init == "zero":
+                continue
+            if c.output_init == "random":
+                nn.init.kaiming_uniform_(target, a=math.sqrt(5))
+                target.mul_(c.online_gain)
+                continue
+            base = base_weights[head].float()
+            columns = min(c.rank, base.shape[1])
+            if c.output_init == "base_slice_fixed":
+                columns = min(c.base_slice_ref_width, columns)
+            chosen = base[:, :columns].to(target.device)
+            target[:, :columns] = c.online_gain * chosen / chosen.norm(dim=0, keepdim=True).clamp_min(1e-6)
+        self.beta_proj.zero_()
+        self.beta_bias.fill_(c.beta_bias_init)
+        if not c.couple_lambda:
+            self.lambda_proj.zero_()
+            self.lambda_bias.fill_(-c.beta_bias_init)
+        if c.delta_o_rmsnorm:
+            self.delta_o_rmsnorm_weight.fill_(1.0)
+        if c.trainable_delta_scale:
+            share = min(max(c.delta_scale_init / c.delta_scale_max, 1e-4), 1 - 1e-4)
+            self.delta_scale_raw.fill_(math.log(share / (1 - share)))
+
+    def delta_weight(self, head: HeadName) -> nn.Parameter:
+        """`[out, R]` weight that turns reads into the correction of one projection."""
+        parameter: nn.Parameter = getattr(self, f"delta_{head}_proj")
+        return parameter
+
+    def forward(
+        self,
+        hidden: Tensor,
+        state: Tensor,
+        *,
+        valid: Tensor | None = None,
+        write: bool = True,
+        write_mask: Tensor | None = None,
+        segments: Segments | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Read the memory for every token and write what is to be written.
+
+        Args:
+            hidden: `[B, T, d]` attention input, any dtype.
+            state: `[B, H, r, r]` float32.
+            valid: `[B, T]` bool, False on padding, which reads zero and writes nothing. None: all valid.
+            write: False leaves the state as it is.
+            write_mask: `[B, T]` bool; a valid token that is False reads but is not written. None: all.
+            segments: the pooled writes of the segment granularities, which read the incoming state only.
+
+        Returns:
+            reads u `[B, T, R]` float32, head-major, and the next state `[B, H, r, r]`.
+        """
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float()
+            if not write or segments is not None:
+                query = self._split(F.linear(hidden, self.memory_q_proj))
+                if self.config.normalize_qk:
+                    query = _unit(query)
+                reads = query @ state.transpose(-1, -2)  # [B, H, T, r]
+                reads = reads.transpose(1, 2)
+                if write and segments is not None:
+                    _, state = self._scan(segments.mean(hidden), state, segments.present)
+            else:
+                written = valid if write_mask is None else (write_mask if valid is None else write_mask & valid)
+                reads, state = self._scan(hidden, state, written)
+            reads = reads.flatten(2)
+            if valid is not None:
+                reads = reads.masked_fill(~valid.unsqueeze(-1), 0.0)
+            return reads, state
+
+    def delta(self, head: HeadName, reads: Tensor) -> Tensor:
+        """Correction of one projection: `[B, T, R]` float32 → `[B, T, out]` float32 (`delta-mem.md` §1.4)."""
+        c = self.config
+        with torch.autocast(reads.device.type, enabled=False):
+            scale: float | Tensor = c.alpha / c.rank
+            if c.trainable_delta_scale:
+                index = HEAD_NAMES.index(head) if c.delta_scale_granularity == "head" else 0
+                scale = scale * torch.sigmoid(self.delta_scale_raw[index]) * c.delta_scale_max
+            change = F.linear(reads * scale, self.delta_weight(head))
+            if head == "o" and c.delta_o_rmsnorm:
+                mean_square = change.square().mean(dim=-1, keepdim=True)
+                change = change * torch.rsqrt(mean_square + c.delta_o_rmsnorm_eps) * self.delta_o_rmsnorm_weight
+            return change
+
+    def gates(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """keep, erase and write `[B, T, H, g]` that these hidden states `[B, T, d]` ask for."""
+        projected = F.linear(hidden.float(), self._weights())
+        return self._gates(projected[..., 3 * self.config.width :])
+
+    def _gates(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        c = self.config
+        size = c.gate_channels
+        shape = (*logits.shape[:2], c.num_state_heads, size // c.num_state_heads)
+        beta = (logits[..., :size] + self.beta_bias).view(shape)
+        own = None if c.couple_lambda else (logits[..., size:] + self.lambda_bias).view(shape)
+        return coefficients(beta, own, c.state_update_mode)
+
+    def _scan(self, hidden: Tensor, state: Tensor, written: Tensor | None) -> tuple[Tensor, Tensor]:
+        c = self.config
+        projected = F.linear(hidden, self._weights())
+        shape = (*hidden.shape[:2], c.num_state_heads, c.rank)
+        q, k, v = (x.reshape(shape) for x in projected[..., : 3 * c.width].split(c.width, dim=-1))
+        if c.normalize_qk:
+            q, k = _unit(q), _unit(k)
+        keep, erase, write = self._gates(projected[..., 3 * c.width :])
+        return scan(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=written)
+
+    def _split(self, projected: Tensor) -> Tensor:
+        """`[B, T, R]` → `[B, H, T, r]`."""
+        return projected.unflatten(-1, (self.config.num_state_heads, self.config.rank)).transpose(1, 2)
+
+    def _weights(self) -> Tensor:
+        """Memory q, k, v and gate weights as one matrix; packed once while nothing trains."""
+        parts = [self.memory_q_proj, self.memory_k_proj, self.memory_v_proj, self.beta_proj]
+        if not self.config.couple_lambda:
+            parts.append(self.lambda_proj)
+        if torch.is_grad_enabled() and any(p.requires_grad for p in parts):
+            return torch.cat(parts)
+        stamp = tuple(p._version for p in parts) + tuple(p.data_ptr() for p in parts)
+        if self._packed is None or stamp != self._packed_from:
+            # A tensor made in inference mode could not take part in training later.
+            with torch.inference_mode(False), torch.no_grad():
+                self._packed, self._packed_from = torch.cat(parts), stamp
+        return self._packed
+
+
+def _unit(x: Tensor) -> Tensor:
+    """tanh, then unit L2 norm over the last axis (`delta-mem.md` §1.1)."""
+    squashed = torch.tanh(x)
+    return squashed / squashed.norm(dim=-1, keepdim=True).clamp_min(_NORM_EPS)

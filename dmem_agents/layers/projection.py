@@ -1,0 +1,119 @@
+"""A base linear that adds the memory's correction to its output, and the forward pass it belongs to.
+
+The pass is a value of the running forward call, found through a context variable: no module keeps a state, and two
+threads can run one model with different states. Outside a pass the linear is its base.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor, nn
+
+from dmem_agents.layers.config import HeadName
+from dmem_agents.layers.memory import LayerMemory
+from dmem_agents.layers.write_spans import Segments
+
+
+class MemoryPass:
+    """What one forward call reads and writes: masks, the incoming states, and the outgoing ones as they come.
+
+    Args:
+        state: `[L, B, H, r, r]` float32.
+        valid: `[B, T]` bool or None, see `LayerMemory.forward`.
+        write: whether this call writes.
+        write_mask: `[B, T]` bool or None.
+        segments: pooled writes or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: Tensor,
+        valid: Tensor | None,
+        write: bool,
+        write_mask: Tensor | None,
+        segments: Segments | None,
+    ) -> None:
+        self.state = state
+        self.valid = valid
+        self.write = write
+        self.write_mask = write_mask
+        self.segments = segments
+        self.reads: dict[int, Tensor] = {}
+        self.written: dict[int, Tensor] = {}
+
+    def reads_of(self, layer: int, memory: LayerMemory, hidden: Tensor) -> Tensor:
+        """Reads `[B, T, R]` of one layer; the first of its projections to ask does the work."""
+        reads = self.reads.get(layer)
+        if reads is None:
+            reads, self.written[layer] = memory(
+                hidden,
+                self.state[layer],
+                valid=self.valid,
+                write=self.write,
+                write_mask=self.write_mask,
+                segments=self.segments,
+            )
+            self.reads[layer] = reads
+        return reads
+
+    def next_state(self) -> Tensor:
+        """`[L, B, H, r, r]` after the call; the very input when nothing was to be written."""
+        if not self.write:
+            return self.state
+        return torch.stack([self.written[layer] for layer in range(self.state.shape[0])])
+
+
+active_pass: ContextVar[MemoryPass | None] = ContextVar("dmem_active_pass", default=None)
+
+
+class DeltaLinear(nn.Module):
+    """The base linear of one projection (or of several packed ones) plus Δ.
+
+    The base's parameters are registered here under their own names, so the backbone's `state_dict` stays as it was.
+
+    Args:
+        base: the wrapped linear; called as it is.
+        memory: the layer's weights; owned by the model, not registered here.
+        layer: index into the state's first axis.
+        heads: steered projections in the base's output, each with its slice of the features.
+        reads_input: whether the base's input is the attention input (q, k, v; not o).
+    """
+
+    def __init__(
+        self,
+        base: nn.Module,
+        memory: LayerMemory,
+        *,
+        layer: int,
+        heads: tuple[tuple[HeadName, slice], ...],
+        reads_input: bool,
+    ) -> None:
+        super().__init__()
+        for name, parameter in base.named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        for name, buffer in base.named_buffers(recurse=False):
+            self.register_buffer(name, buffer)
+        # Plain attributes, so that neither appears among the backbone's modules and parameters.
+        object.__setattr__(self, "base", base)
+        object.__setattr__(self, "memory", memory)
+        self.layer = layer
+        self.heads = heads
+        self.reads_input = reads_input
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """`[B, T, in]` → `[B, T, out]` of the base, with Δ added inside a memory pass."""
+        output: Tensor = self.base(inputs)
+        current = active_pass.get()
+        if current is None:
+            return output
+        reads = current.reads_of(self.layer, self.memory, inputs) if self.reads_input else current.reads[self.layer]
+        for head, features in self.heads:
+            change = self.memory.delta(head, reads).to(output.dtype)
+            if features == slice(None):
+                output = output + change
+            else:
+                output = torch.cat([output[..., : features.start], output[..., features] + change, output[..., features.stop :]], dim=-1)
+        return output

@@ -1,0 +1,275 @@
+"""Attaching a memory to a frozen backbone, and the one forward call that carries a state through it.
+
+Attaching replaces the q, k, v and o linears of the adapted layers by `DeltaLinear`s; detaching puts the very same
+modules back. The state is an argument and a result of `forward`, never a property of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from transformers import Cache, PreTrainedModel
+
+from dmem_agents.backbones import AttentionSite, attention_sites, valid_tokens
+from dmem_agents.errors import AdapterError, ConfigError, StateError
+from dmem_agents.layers.config import HEAD_NAMES, DeltaMemConfig, HeadName
+from dmem_agents.layers.memory import LayerMemory
+from dmem_agents.layers.projection import DeltaLinear, MemoryPass, active_pass
+from dmem_agents.layers.write_spans import Segments
+from dmem_agents.model.fingerprint import fingerprint_of
+from dmem_agents.state.memory_state import MemoryState, StateLayout
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForwardOutput:
+    """What one forward call gives back."""
+
+    logits: Tensor
+    """`[B, K, V]` in the backbone's dtype; K = T unless `logits_to_keep` asks for fewer."""
+    state: Tensor
+    """`[L, B, H, r, r]` float32, after the call's last token."""
+    cache: Cache | None
+    """The KV cache, when one was used."""
+
+
+class DeltaMemModel(nn.Module):
+    """A frozen backbone whose attention reads, is steered by and writes an associative memory (arXiv 2605.12357).
+
+    Made by `attach` or `load_adapter`. Its trainable parameters are the adapter's alone.
+
+    Args:
+        backbone: a causal LM of a supported family; its parameters are frozen while attached.
+        config: the adapter's shape and rule.
+        backbone_id: name for messages, such as a hub id.
+    """
+
+    def __init__(self, backbone: PreTrainedModel, config: DeltaMemConfig, *, backbone_id: str = "") -> None:
+        super().__init__()
+        sites = attention_sites(backbone, config)
+        taken = [s.path for s in sites if isinstance(s.module.get_submodule(s.linears["q"]), DeltaLinear)]
+        if taken:
+            raise ConfigError(f"Expected a plain backbone, but {taken[0]} carries a memory already: call detach() first.")
+        self.backbone = backbone
+        self.config = config
+        self.backbone_id = backbone_id or backbone.config.name_or_path or backbone.config.model_type
+        self.layout = StateLayout(layers=tuple(s.path for s in sites), heads=config.num_state_heads, rank=config.rank)
+        self.memories = nn.ModuleList(self._attach(layer, site) for layer, site in enumerate(sites))
+        self._required_grad = [p for p in backbone.parameters() if p.requires_grad]
+        for parameter in self._required_grad:
+            parameter.requires_grad_(False)
+        self._fingerprint: tuple[tuple[int, ...], str] | None = None
+
+    def _attach(self, layer: int, site: AttentionSite) -> LayerMemory:
+        """Make one layer's memory and wrap its linears; the q linear always, since it sees the attention input."""
+        weight = site.base_weight("q")
+        memory = LayerMemory(
+            self.config, hidden_size=site.hidden_size, out_features=site.out_features, device=weight.device
+        )
+        memory.initialise({head: site.base_weight(head) for head in HEAD_NAMES})
+        for name in dict.fromkeys(site.linears.values()):
+            base = site.module.get_submodule(name)
+            heads = tuple(
+                (head, _whole_or(site.features[head], cast(nn.Linear, base).out_features))
+                for head in HEAD_NAMES
+                if site.linears[head] == name and head in self.config.delta_heads
+            )
+            if heads or name == site.linears["q"]:
+                wrapper = DeltaLinear(
+                    base, memory, layer=layer, heads=heads, reads_input=name != site.linears["o"]
+                )
+                wrapper.train(base.training)
+                setattr(site.module, name, wrapper)
+        return memory
+
+    @property
+    def layers(self) -> dict[str, LayerMemory]:
+        """Each adapted layer's memory by module path, in forward order."""
+        return {path: cast(LayerMemory, m) for path, m in zip(self.layout.layers, self.memories, strict=True)}
+
+    @property
+    def device(self) -> torch.device:
+        """Where input ids go."""
+        return self.backbone.device
+
+    @property
+    def max_context(self) -> int:
+        """Tokens that one prompt and its answer may have together."""
+        return int(self.backbone.config.max_position_embeddings)
+
+    def empty_state(self) -> MemoryState:
+        """The state of an agent that has seen nothing."""
+        return MemoryState.zeros(self.layout)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        *,
+        state: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        write: bool = True,
+        write_mask: Tensor | None = None,
+        message_ids: Tensor | None = None,
+        sentence_ids: Tensor | None = None,
+        cache: Cache | None = None,
+        use_cache: bool = False,
+        logits_to_keep: int | Tensor = 0,
+    ) -> ForwardOutput:
+        """Run tokens of B agents, each row with its own state.
+
+        Args:
+            input_ids: `[B, T]` int64.
+            state: `[L, B, H, r, r]` float32; None is the empty state.
+            attention_mask: see `backbones.valid_tokens`; padding reads zero and writes nothing.
+            position_ids: `[B, T]`; by default the backbone counts from the cache's length.
+            write: False reads only.
+            write_mask: `[B, T]` bool; False tokens read but leave no trace.
+            message_ids: `[B, T]` int64, −1 = not part of a write; the segment granularities need them to write.
+            sentence_ids: the same for `sentence_mean`.
+            cache: a KV cache to continue.
+            use_cache: make one when none is given.
+            logits_to_keep: how many of the last positions (or which) get logits; 0 = all.
+
+        Raises:
+            ConfigError: ids, masks or write spans of another shape, or write spans that are missing.
+            StateError: a state of another shape or dtype. It is never reset, cast or cut.
+        """
+        batch, tokens = input_ids.shape
+        past = 0 if cache is None else int(cache.get_seq_length())
+        valid = valid_tokens(attention_mask, batch=batch, tokens=tokens, past=past)
+        state = self._checked_state(state, batch)
+        if write_mask is not None and (tuple(write_mask.shape) != (batch, tokens) or write_mask.dtype != torch.bool):
+            raise ConfigError(
+                f"Expected write_mask as torch.bool of shape {[batch, tokens]}, "
+                f"got {write_mask.dtype} of shape {list(write_mask.shape)}."
+            )
+        segments = self._segments(input_ids, valid, write_mask, message_ids, sentence_ids) if write else None
+        current = MemoryPass(state=state, valid=valid, write=write, write_mask=write_mask, segments=segments)
+        token = active_pass.set(current)
+        try:
+            output = self.backbone(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                position_ids=position_ids,
+                past_key_values=cache,
+                use_cache=use_cache or cache is not None,
+                logits_to_keep=logits_to_keep,
+            )
+        finally:
+            active_pass.reset(token)
+        return ForwardOutput(logits=output.logits, state=current.next_state(), cache=output.past_key_values)
+
+    def _checked_state(self, state: Tensor | None, batch: int) -> Tensor:
+        layers, *matrix = self.layout.shape
+        expected = (layers, batch, *matrix)
+        if state is None:
+            return torch.zeros(expected, device=self.device)
+        if tuple(state.shape) != expected or state.dtype != torch.float32:
+            raise StateError(
+                f"Expected a float32 state of shape {list(expected)} [layers, batch, heads, rank, rank] for {batch} rows, "
+                f"got {state.dtype} of shape {list(state.shape)}. Stack one state per row; nothing is reset or cast."
+            )
+        return state.to(self.device)
+
+    def _segments(
+        self,
+        input_ids: Tensor,
+        valid: Tensor | None,
+        write_mask: Tensor | None,
+        message_ids: Tensor | None,
+        sentence_ids: Tensor | None,
+    ) -> Segments | None:
+        """The pooled writes of this call; None where every token is a write of its own."""
+        granularity = self.config.memory_write_granularity
+        if granularity == "token":
+            return None
+        needed = {"message_ids": message_ids}
+        if granularity == "sentence_mean":
+            needed["sentence_ids"] = sentence_ids
+        active = torch.ones_like(input_ids, dtype=torch.bool)
+        for mask in (valid, write_mask):
+            if mask is not None:
+                active = active & mask
+        for name, ids in needed.items():
+            if ids is None or ids.shape != input_ids.shape:
+                came = "none" if ids is None else f"shape {list(ids.shape)}"
+                raise ConfigError(
+                    f"Expected {name} of shape {list(input_ids.shape)} to write by {granularity}, got {came}. "
+                    "Pass the ids (−1 = not written), or write=False."
+                )
+            active = active & (ids >= 0)
+        keys = cast(Tensor, message_ids if granularity == "message_mean" else sentence_ids)
+        return Segments.from_ids(keys, active)
+
+    def adapter_parameters(self) -> dict[str, Tensor]:
+        """All adapter tensors, float32, under their published names `<module path>.<parameter>`."""
+        return {f"{path}.{name}": p for path, m in self.layers.items() for name, p in m.named_parameters()}
+
+    @torch.no_grad()
+    def load_adapter_parameters(self, tensors: Mapping[str, Tensor]) -> None:
+        """Copy adapter tensors in; all or nothing.
+
+        Raises:
+            AdapterError: a tensor is missing, unknown, not floating point, not finite or of another shape.
+        """
+        own = self.adapter_parameters()
+        missing, unknown = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
+        if missing or unknown:
+            raise AdapterError(
+                f"Expected an adapter for {len(self.layout.layers)} layers of {self.backbone_id} with {len(own)} tensors; "
+                f"{len(missing)} are missing ({_few(missing)}), {len(unknown)} are unknown ({_few(unknown)}). "
+                "Check that the adapter was trained for this backbone and that its config belongs to it."
+            )
+        for name, tensor in tensors.items():
+            if tensor.shape != own[name].shape or not tensor.is_floating_point():
+                raise AdapterError(
+                    f"Expected {name} as a floating-point tensor of shape {list(own[name].shape)}, "
+                    f"got {tensor.dtype} of shape {list(tensor.shape)}. The adapter belongs to another backbone or config."
+                )
+            if not torch.isfinite(tensor).all():
+                raise AdapterError(f"Expected finite numbers in {name}, found NaN or infinity: the file is damaged.")
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of backbone, adapter weights and layout, 64 hex digits: a state opens only under its own."""
+        stamp = tuple(p._version for p in self.adapter_parameters().values())
+        if self._fingerprint is None or self._fingerprint[0] != stamp:
+            digest = fingerprint_of(self.backbone, self.config.to_dict(), self.layout, self.adapter_parameters())
+            self._fingerprint = (stamp, digest)
+        return self._fingerprint[1]
+
+    def detach(self) -> PreTrainedModel:
+        """Put the backbone's own linears back and return it as it was; this object is of no use afterwards."""
+        for module in list(self.backbone.modules()):
+            for name, child in list(module.named_children()):
+                if isinstance(child, DeltaLinear):
+                    setattr(module, name, child.base)
+        for parameter in self._required_grad:
+            parameter.requires_grad_(True)
+        return self.backbone
+
+
+def attach(backbone: PreTrainedModel, config: DeltaMemConfig, *, backbone_id: str = "") -> DeltaMemModel:
+    """Give a backbone an untrained memory (initial values of `delta-mem.md` §2).
+
+    Raises:
+        ConfigError: an unsupported family, layers that are not there, or a memory attached already.
+    """
+    return DeltaMemModel(backbone, config, backbone_id=backbone_id)
+
+
+def _whole_or(features: slice, width: int) -> slice:
+    return slice(None) if (features.start, features.stop) == (0, width) else features
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "") if names else "none"
+
+
+__all__ = ["DeltaMemModel", "ForwardOutput", "HeadName", "attach"]
