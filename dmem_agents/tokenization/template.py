@@ -1,0 +1,283 @@
+"""A tokenizer's chat template as a function from messages to text, with its refusals smoothed over.
+
+Templates differ in what they take: some know no system role or no tools, some insist on alternating
+roles, some open with a user message only. What a template takes is probed once, with tiny chats, and
+messages are reshaped accordingly. Knows nothing of token ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from dmem_agents.errors import TemplateError
+from dmem_agents.messages import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_RENDER_ERRORS = (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError)
+
+_HERMES_TOOLS = """\
+# Tools
+
+You may call one or more functions to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>
+{signatures}
+</tools>
+
+For each function call, return a json object with function name and arguments within <tool_call></tool_call> \
+XML tags:
+<tool_call>
+{{"name": <function-name>, "arguments": <args-json-object>}}
+</tool_call>"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TemplateTraits:
+    """What a chat template takes as it is; everything else is reshaped before it is rendered."""
+
+    system: bool
+    """A system message first, shown before the chat (not inside its last message)."""
+    several_systems: bool
+    """Two system messages in a row."""
+    later_system: bool
+    """A system message between the others."""
+    repeated_roles: bool
+    """Two messages of one role in a row."""
+    assistant_first: bool
+    """A chat that opens with an assistant message."""
+    tools: bool
+    """Tool schemas, tool calls and tool results in the model's own format."""
+    parallel_calls: bool
+    """Several tool calls in one message (only asked when `tools`)."""
+
+
+class ChatTemplate:
+    """The chat template of one tokenizer. `enable_thinking=False` is always passed (Qwen3, SmolLM3).
+
+    Raises:
+        TemplateError: The tokenizer has no chat template, or its template can't render one user message.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._name = str(getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__)
+        if not getattr(tokenizer, "chat_template", None):
+            raise TemplateError(
+                f"The tokenizer of {self._name!r} has no chat template. Use an instruct (chat) model, or set "
+                "`tokenizer.chat_template`."
+            )
+        self.bos_token = str(getattr(tokenizer, "bos_token", None) or "")
+        """What the template may put before everything; "" when the tokenizer has none."""
+        self._render([{"role": "user", "content": "Alpha"}])
+        self.traits = self._probe()
+
+    def text(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+        add_generation_prompt: bool = False,
+    ) -> str:
+        """The chat as the model reads it.
+
+        Args:
+            messages: The chat, in order.
+            tools: JSON schemas in the OpenAI function format.
+            add_generation_prompt: End with the header of the assistant message to come.
+
+        Raises:
+            TemplateError: The template refuses the chat even after reshaping.
+        """
+        native_tools = list(tools) if tools and self.traits.tools else None
+        return self._render(self._reshape(messages, tools), native_tools, add_generation_prompt)
+
+    def shown_content(self, message: Message) -> str:
+        """The message's text as handed to the template: with tool calls and results, where those are text."""
+        if self.traits.tools:
+            return message.content
+        return _hermes(message)["content"]
+
+    def _reshape(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        traits = self.traits
+        entries = [entry for message in messages for entry in self._entries(message)]
+        if tools and not traits.tools:
+            entries = _add_system_text(entries, _tool_block(tools))
+        entries = _place_systems(entries, traits)
+        if not traits.repeated_roles:
+            entries = _merge_repeated_roles(entries)
+        if not traits.assistant_first:
+            opening = next((i for i, entry in enumerate(entries) if entry["role"] != "system"), None)
+            if opening is not None and entries[opening]["role"] != "user":
+                entries.insert(opening, {"role": "user", "content": ""})
+        return entries
+
+    def _entries(self, message: Message) -> list[dict[str, Any]]:
+        if not self.traits.tools:
+            return [_hermes(message)]
+        entry: dict[str, Any] = {"role": message.role, "content": message.content}
+        if message.name is not None:
+            entry["name"] = message.name
+        if message.tool_call_id is not None:
+            entry["tool_call_id"] = message.tool_call_id
+        calls = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": dict(call.arguments)}}
+            for call in message.tool_calls
+        ]
+        if not calls:
+            return [entry]
+        if self.traits.parallel_calls:
+            return [{**entry, "tool_calls": calls}]
+        return [{**entry, "content": "" if i else message.content, "tool_calls": [c]} for i, c in enumerate(calls)]
+
+    def _render(
+        self,
+        entries: list[dict[str, Any]],
+        tools: list[Mapping[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+    ) -> str:
+        try:
+            text = self._tokenizer.apply_chat_template(
+                entries,  # type: ignore[arg-type]  # annotated for str values; tool calls are lists
+                tools=tools,  # type: ignore[arg-type]  # annotated as list[dict]
+                add_generation_prompt=add_generation_prompt,
+                tokenize=False,
+                enable_thinking=False,
+            )
+        except _RENDER_ERRORS as error:
+            roles = ", ".join(entry["role"] for entry in entries)
+            raise TemplateError(
+                f"The chat template of {self._name!r} can't render messages with the roles {roles}: {error}. "
+                "Send messages that the model was trained for, or set `tokenizer.chat_template`."
+            ) from error
+        return str(text)
+
+    def _probe(self) -> TemplateTraits:
+        system, user, assistant = ({"role": role} for role in ("system", "user", "assistant"))
+
+        def shows(*chat: dict[str, str]) -> bool:
+            words = ("Alpha", "Bravo", "Charlie", "Delta")[: len(chat)]
+            entries = [{**entry, "content": word} for entry, word in zip(chat, words, strict=True)]
+            return self._shows(entries, words)
+
+        shows_system = shows(system, user) and shows(system, user, assistant, user)
+        return TemplateTraits(
+            system=shows_system,
+            several_systems=shows(system, system, user),
+            later_system=shows(user, assistant, system, user),
+            repeated_roles=shows(user, user, assistant, assistant),
+            assistant_first=shows(assistant)
+            and shows(assistant, user)
+            and (not shows_system or shows(system, assistant, user)),
+            tools=self._probe_tools(calls=1),
+            parallel_calls=self._probe_tools(calls=2),
+        )
+
+    def _probe_tools(self, *, calls: int) -> bool:
+        names = ("bravo", "charlie")[:calls]
+        parameters = {"type": "object", "properties": {"delta": {"type": "string"}}}
+        function = {"name": "bravo", "description": "Alpha", "parameters": parameters}
+        made = [
+            {"id": f"call_{name}_1", "type": "function", "function": {"name": name, "arguments": {"delta": "Echo"}}}
+            for name in names
+        ]
+        entries: list[dict[str, Any]] = [
+            {"role": "user", "content": "Foxtrot"},
+            {"role": "assistant", "content": "", "tool_calls": made},
+            {"role": "tool", "content": "Golf", "tool_call_id": made[0]["id"], "name": names[0]},
+            {"role": "assistant", "content": "Hotel"},
+        ]
+        tools = [{"type": "function", "function": function}]
+        return self._shows(entries, ("Foxtrot", *names, "Echo", "Golf", "Hotel"), tools=tools) and self._shows(
+            entries, ("Alpha",), tools=tools
+        )
+
+    def _shows(
+        self,
+        entries: list[dict[str, Any]],
+        words: Sequence[str],
+        *,
+        tools: list[Mapping[str, Any]] | None = None,
+    ) -> bool:
+        try:
+            text = self._render(entries, tools)
+        except TemplateError:
+            return False
+        # Searched from the end, since a template may list tools before the chat that calls them.
+        end = len(text)
+        for word in reversed(words):
+            end = text.rfind(word, 0, end)
+            if end < 0:
+                return False
+        return True
+
+
+def _hermes(message: Message) -> dict[str, Any]:
+    """The message without tool fields: calls and results as text, as Hermes models and Qwen write them."""
+    if message.role == "tool":
+        return {"role": "user", "content": f"<tool_response>\n{message.content}\n</tool_response>"}
+    calls = [
+        "<tool_call>\n"
+        + json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
+        + "\n</tool_call>"
+        for call in message.tool_calls
+    ]
+    return {"role": message.role, "content": "\n".join([message.content, *calls] if message.content else calls)}
+
+
+def _tool_block(tools: Sequence[Mapping[str, Any]]) -> str:
+    return _HERMES_TOOLS.format(signatures="\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools))
+
+
+def _add_system_text(entries: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """Append `text` to the first message when that is the system's; else put a system message first."""
+    if entries and entries[0]["role"] == "system":
+        return [{"role": "system", "content": _join(entries[0]["content"], text)}, *entries[1:]]
+    return [{"role": "system", "content": text}, *entries]
+
+
+def _place_systems(entries: list[dict[str, Any]], traits: TemplateTraits) -> list[dict[str, Any]]:
+    """Join or fold the system messages that the template can't show where they stand."""
+    placed: list[dict[str, Any]] = []
+    pending = ""
+    for entry in entries:
+        leading = all(earlier["role"] == "system" for earlier in placed) and not pending
+        if entry["role"] != "system":
+            if pending and entry["role"] == "user":
+                entry = {**entry, "content": _join(pending, entry["content"])}
+            elif pending:
+                placed.append({"role": "user", "content": pending})
+            pending = ""
+            placed.append(entry)
+        elif not (traits.system if leading else traits.later_system):
+            pending = _join(pending, entry["content"])
+        elif placed and placed[-1]["role"] == "system" and not traits.several_systems:
+            placed[-1] = {**entry, "content": _join(placed[-1]["content"], entry["content"])}
+        else:
+            placed.append(entry)
+    return [*placed, {"role": "user", "content": pending}] if pending else placed
+
+
+def _merge_repeated_roles(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    merged: list[dict[str, Any]] = []
+    for entry in entries:
+        if merged and entry["role"] == merged[-1]["role"] and entry["role"] in ("user", "assistant"):
+            last = merged[-1]
+            calls = [*last.get("tool_calls", ()), *entry.get("tool_calls", ())]
+            merged[-1] = {**last, "content": _join(last["content"], entry["content"])}
+            if calls:
+                merged[-1]["tool_calls"] = calls
+        else:
+            merged.append(entry)
+    return merged
+
+
+def _join(first: str, second: str) -> str:
+    return f"{first}\n\n{second}" if first and second else first or second
