@@ -5,8 +5,8 @@ The data path, and where each step lives::
     messages ─tokenization─▶ ids + write spans ─model(layers → delta_rule.scan)─▶ logits + MemoryState
              ─codec─▶ bytes ─store─▶ Redis, SQLite or memory
 
-`session` walks that path once per turn: load → align → run → commit, wholly or not at all. The chat models for
-LangChain (`langchain_dmem`) and LlamaIndex (`llama_index.llms.dmem`) are thin classes over it.
+`session` walks that path once per turn: load → align → run → commit, wholly or not at all. The chat models
+for LangChain (`langchain_dmem`) and LlamaIndex (`llama_index.llms.dmem`) are thin classes over it.
 
 Importing this package loads neither torch nor transformers: the names below resolve when first used.
 """
@@ -43,27 +43,27 @@ from dmem_agents.messages import (
 )
 
 if TYPE_CHECKING:
-    from dmem_agents.agents import agent as agent
-    from dmem_agents.agents import current_agent as current_agent
+    from dmem_agents.agents import agent as agent, current_agent as current_agent
     from dmem_agents.engine import SamplingParams as SamplingParams
     from dmem_agents.layers.config import DeltaMemConfig as DeltaMemConfig
-    from dmem_agents.model.adapter import load_adapter as load_adapter
-    from dmem_agents.model.adapter import save_adapter as save_adapter
-    from dmem_agents.model.attach import DeltaMemModel as DeltaMemModel
-    from dmem_agents.model.attach import attach as attach
-    from dmem_agents.model.loading import LoadedModel as LoadedModel
-    from dmem_agents.model.loading import load_model as load_model
-    from dmem_agents.session import MemorySession as MemorySession
-    from dmem_agents.session import Reply as Reply
-    from dmem_agents.session import ReplyChunk as ReplyChunk
-    from dmem_agents.session import SessionConfig as SessionConfig
-    from dmem_agents.session import TurnOptions as TurnOptions
-    from dmem_agents.session import open_session as open_session
+    from dmem_agents.model.adapter import load_adapter as load_adapter, save_adapter as save_adapter
+    from dmem_agents.model.attach import DeltaMemModel as DeltaMemModel, attach as attach
+    from dmem_agents.model.loading import LoadedModel as LoadedModel, load_model as load_model
+    from dmem_agents.session import (
+        MemorySession as MemorySession,
+        Reply as Reply,
+        ReplyChunk as ReplyChunk,
+        SessionConfig as SessionConfig,
+        TurnOptions as TurnOptions,
+        open_session as open_session,
+    )
     from dmem_agents.state.memory_state import MemoryState as MemoryState
-    from dmem_agents.store.base import AsyncStateStore as AsyncStateStore
-    from dmem_agents.store.base import StateStore as StateStore
-    from dmem_agents.store.base import open_async_store as open_async_store
-    from dmem_agents.store.base import open_store as open_store
+    from dmem_agents.store.base import (
+        AsyncStateStore as AsyncStateStore,
+        StateStore as StateStore,
+        open_async_store as open_async_store,
+        open_store as open_store,
+    )
 
 __version__ = "0.1.0"
 
