@@ -1,8 +1,8 @@
 """Sealed bytes: a msgpack map with a fixed field order and a CRC-32 over everything as its last field.
 
-Agent records (`state.codec`) and exported agents (`store.portable`) are both written this way. Reading is strict
-and bounded: the size and the checksum are checked before anything is parsed, and no container is built from a
-header that the bytes behind it don't cover. Knows nothing of what the fields mean.
+Agent records (`state.codec`) and exported agents (`store.portable`) are both written this way. Reading is
+strict and bounded: size and checksum are checked before anything is parsed, and containers are read only
+where a list is expected, never longer than its bounds. Knows nothing of what the fields mean.
 
 Every later schema keeps this frame: a map, `schema` as its first field, and the checksum as its last.
 """
@@ -15,12 +15,12 @@ import zlib
 from collections.abc import Sequence
 from typing import Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # it ships no types
 
 from dmem_agents.errors import StateCorruptError
 
 MAX_SEALED_BYTES: Final = 16 * 1024 * 1024
-"""No sealed map is larger, in bytes. A state of 64 layers, 32 heads and rank 16 needs 4 MiB for base and head."""
+"""No sealed map is larger, in bytes. Two states of 64 layers, 32 heads and rank 16 need a quarter."""
 
 MAX_INTEGER: Final = 2**63 - 1
 """The largest counter, so that every language and store can hold it."""
@@ -43,7 +43,7 @@ def seal(fields: Sequence[tuple[str, object]]) -> bytes:
     for name, value in fields:
         packer.pack(name)
         packer.pack(value)
-    body = packer.bytes() + _TAIL
+    body: bytes = packer.bytes() + _TAIL
     return body + struct.pack(">I", zlib.crc32(body))
 
 

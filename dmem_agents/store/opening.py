@@ -1,0 +1,99 @@
+"""From a URL to a store: the only place that knows all backends. Redis is imported when a URL names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from dmem_agents.errors import ConfigError
+from dmem_agents.store.base import AsyncStateStore, StateStore
+from dmem_agents.store.in_memory import InMemoryStateStore
+from dmem_agents.store.sqlite import SQLiteStateStore
+from dmem_agents.store.threaded import ThreadedStateStore
+
+_REDIS: Final = ("redis", "rediss", "unix")
+_LATER: Final = ("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_FORMS: Final = (
+    "sqlite:///relative/path, sqlite:////absolute/path, redis://host:6379/0, rediss://…, unix://…, memory://"
+)
+
+
+def open_store(url: str) -> StateStore:
+    """Opens the store that the URL names.
+
+    | URL | store |
+    |---|---|
+    | `sqlite:///relative/path`, `sqlite:////absolute/path`, `sqlite:///~/path` | a file, folders made |
+    | `redis://user:password@host:6379/0?prefix=dmem`, `rediss://…`, `unix:///path/redis.sock` | Redis |
+    | `memory://` | this process, a new empty store each time |
+
+    Percent escapes in a path are decoded.
+
+    Raises:
+        ConfigError: the URL has another form, or needs a package that is not installed.
+        StoreError: the file can't be opened.
+    """
+    scheme, rest = _split(url)
+    if scheme in _REDIS:
+        try:
+            from dmem_agents.store.redis.sync import RedisStateStore
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
+        return RedisStateStore(url)
+    return _open_local(scheme, rest)
+
+
+def open_async_store(url: str) -> AsyncStateStore:
+    """`open_store` for asyncio.
+
+    `memory://` gives a new empty store here too: wrap one in `ThreadedStateStore` to share it.
+
+    Raises:
+        ConfigError: the URL has another form, or needs a package that is not installed.
+        StoreError: the file can't be opened.
+    """
+    scheme, rest = _split(url)
+    if scheme in _REDIS:
+        try:
+            from dmem_agents.store.redis.aio import AsyncRedisStateStore
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
+        return AsyncRedisStateStore(url)
+    return ThreadedStateStore(_open_local(scheme, rest))
+
+
+def _split(url: str) -> tuple[str, str]:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise ConfigError(f"Expected a store URL ({_FORMS}), got a text without `://`.")
+    if scheme in _LATER:
+        raise ConfigError(
+            f"Stores of the form {scheme}:// come with a later version. Use the address of one server, redis://."
+        )
+    if scheme not in (*_REDIS, "sqlite", "memory"):
+        raise ConfigError(f"Expected a store URL ({_FORMS}), got one that begins with {scheme!r}.")
+    return scheme, rest
+
+
+def _open_local(scheme: str, rest: str) -> StateStore:
+    if scheme == "memory":
+        if rest:
+            raise ConfigError(f"Expected memory:// and nothing more, got memory://{rest}. Each one is new.")
+        return InMemoryStateStore()
+    path = unquote(rest.removeprefix("/"))
+    if not rest.startswith("/") or not path or "?" in rest:
+        raise ConfigError(
+            f"Expected sqlite:///relative/path or sqlite:////absolute/path without options, got sqlite://{rest}."
+        )
+    if path == ":memory:":
+        raise ConfigError("Expected a file in the sqlite:// URL. For a store in memory use memory://.")
+    return SQLiteStateStore(Path(path))
+
+
+def _missing(error: ModuleNotFoundError) -> ConfigError:
+    if error.name != "redis":
+        raise error
+    return ConfigError(
+        "A redis:// store needs redis-py, which is not installed: pip install 'dmem-agents[redis]'."
+    )
