@@ -1,0 +1,488 @@
+"""Phrasings: dates, numbers and codes of everyday life."""
+
+from __future__ import annotations
+
+from dmem_agents.train.data.attributes import Attribute
+
+
+def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str = "", third: bool = False) -> Attribute:
+    """A code or number that opens or identifies something; `noun` names it."""
+    return Attribute(
+        key=key,
+        pool=pool,
+        third=third,
+        tell=f"""
+            {{P}} {noun} is {{v}}.
+            The {noun} is {{v}}.
+            Please note the {noun}: {{v}}.
+            Remember the {noun} {{v}}.
+            {{v}} is {{P}} {noun}.
+            Here's {{P}} {noun}: {{v}}.
+            I always forget my {noun}, it's {{v}}.
+            {own}
+        """,
+        tell_held=f"""
+            As for the {noun}, use {{v}}.
+            Write down {{v}}, that's my {noun}.
+            {{P}} {noun} reads {{v}}.
+            {own_held}
+        """,
+        ask=f"""
+            What is {{P}} {noun}?
+            What's {{P}} {noun}?
+            What is the {noun}?
+            Which {noun} do I need?
+            Do you remember {{P}} {noun}?
+            Can you give me {{P}} {noun}?
+        """,
+        ask_held=f"""
+            I forgot my {noun}, what is it?
+            Tell me {{P}} {noun}.
+            What did I say my {noun} was?
+        """,
+        answer=f"""
+            {{P}} {noun} is {{v}}.
+        """,
+        change=f"""
+            {{P}} {noun} changed to {{v}}.
+            The new {noun} is {{v}}.
+            {{P}} {noun} is {{v}} now, not {{old}}.
+        """,
+        change_held=f"""
+            Forget {{old}}, the {noun} is {{v}}.
+            They replaced the {noun}, it is {{v}} from now on.
+        """,
+        tool=tool,
+    )
+
+
+DAILY = (
+    Attribute(
+        key="age",
+        pool="ages",
+        tell="""
+            {Sm} {v} years old.
+            {P} age is {v}.
+            {S} turned {v} last week.
+            {S} just turned {v}.
+            {S} {be} {v} now.
+            {S} celebrated {his} birthday and {be} {v} years old now.
+            At {v}, {S} feel{s} pretty young.
+            {S} will be {v} for another few months.
+        """,
+        tell_held="""
+            {S} {have} reached the age of {v}.
+            {S} {be} already {v}.
+            There are {v} candles on {P} cake this year.
+            Believe it or not, {Sm} {v}.
+        """,
+        ask="""
+            How old {be} {S}?
+            What is {P} age?
+            What's {P} age?
+            How many years old {be} {S}?
+            Do you remember how old {Sm}?
+        """,
+        ask_held="""
+            Which age {do} {S} have?
+            Can you tell me {P} age?
+            How many years {have} {S} lived?
+        """,
+        answer="""
+            {Sm} {v} years old.
+            {Sm} {v}.
+        """,
+        change="""
+            {Sm} not {old} anymore, {S} turned {v} today.
+            {S} had a birthday, {he} {be} {v} now.
+            Actually, {Sm} {v} years old.
+        """,
+        change_held="""
+            Since yesterday {Sm} {v} instead of {old}.
+            I got it wrong, {P} age is {v}.
+        """,
+    ),
+    Attribute(
+        key="birthday",
+        pool="dates",
+        tell="""
+            {P} birthday is on {v}.
+            {S} {was} born on {v}.
+            {S} celebrate{s} {his} birthday on {v}.
+            {P} birthday party is always on {v}.
+            {S} {have} {his} birthday on {v}.
+            Don't forget {P} birthday on {v}.
+            {P} birthday falls on {v}.
+            {v} is {P} birthday.
+        """,
+        tell_held="""
+            {P} date of birth is {v}.
+            Every {v}, {S} get{s} a birthday cake.
+            {S} turn{s} a year older on {v}.
+            {S} came into the world on {v}.
+        """,
+        ask="""
+            When is {P} birthday?
+            What is {P} birthday?
+            On which date {was} {S} born?
+            On what day is {P} birthday?
+            Do you remember {P} birthday?
+        """,
+        ask_held="""
+            What date is {P} birthday?
+            When {do} {S} celebrate {his} birthday?
+            When {was} {S} born?
+        """,
+        answer="""
+            {P} birthday is on {v}.
+        """,
+        tool="get_profile profile.birthday",
+    ),
+    Attribute(
+        key="phone",
+        pool="phone_numbers",
+        tell="""
+            {P} phone number is {v}.
+            You can reach {O} at {v}.
+            Call {O} at {v}.
+            {P} number is {v}.
+            {P} mobile number is {v}.
+            {S} got a new phone number, {v}.
+            If something happens, ring {O} on {v}.
+            {P} phone number has changed to {v}.
+        """,
+        tell_held="""
+            {S} can be reached on {v}.
+            {P} telephone number is {v}.
+            Dial {v} to get {O} on the phone.
+            For calls, {S} use{s} {v}.
+        """,
+        ask="""
+            What is {P} phone number?
+            What's {P} number?
+            How can I reach {O} by phone?
+            Which phone number {do} {S} have?
+            Do you remember {P} phone number?
+        """,
+        ask_held="""
+            What number do I dial to call {O}?
+            What is {P} telephone number?
+            Which number is {P} phone number?
+        """,
+        answer="""
+            {P} phone number is {v}.
+        """,
+        change="""
+            {P} phone number isn't {old} anymore, it's {v}.
+            {P} new phone number is {v}.
+            Please delete {old}, {P} number is {v} now.
+        """,
+        change_held="""
+            {S} switched {his} number to {v}.
+            {P} old number {old} is dead, use {v}.
+        """,
+        tool="get_contact contact.phone",
+    ),
+    _code(
+        "door_code",
+        "codes",
+        "door code",
+        own="""
+            You need {v} to open the front door.
+            The front door opens with the code {v}.
+        """,
+        own_held="""
+            Type {v} at the front door, that's the door code.
+        """,
+    ),
+    _code(
+        "alarm_code",
+        "codes",
+        "alarm code",
+        own="""
+            You switch off the alarm with {v}.
+            The alarm stops with the code {v}.
+        """,
+        own_held="""
+            To silence the alarm, enter {v}.
+        """,
+    ),
+    _code(
+        "locker",
+        "room_numbers",
+        "locker number",
+        third=True,
+        own="""
+            {P} locker is number {v}.
+            {S} put {his} bag in locker {v}.
+        """,
+        own_held="""
+            {P} things are in locker {v}.
+        """,
+    ),
+    _code(
+        "wifi_password",
+        "passwords",
+        "wifi password",
+        own="""
+            To get online here, type {v}, that's the wifi password.
+            My router uses the wifi password {v}.
+        """,
+        own_held="""
+            Guests log in to the wifi with {v}.
+        """,
+    ),
+    _code(
+        "order_number",
+        "order_numbers",
+        "order number",
+        own="""
+            I placed an order, the order number is {v}.
+            My parcel has the order number {v}.
+        """,
+        own_held="""
+            The shop confirmed my order as {v}.
+        """,
+        tool="get_order order.number",
+    ),
+    _code(
+        "booking_code",
+        "booking_codes",
+        "booking code",
+        own="""
+            The airline gave me the booking code {v}.
+            My trip is booked under the code {v}.
+        """,
+        own_held="""
+            My booking was confirmed with the code {v}.
+        """,
+        tool="get_booking booking.code",
+    ),
+    Attribute(
+        key="wake_up",
+        pool="morning_times",
+        tell="""
+            {S} get{s} up at {v}.
+            {S} wake{s} up at {v} every day.
+            {P} alarm clock rings at {v}.
+            {S} set{s} {his} alarm for {v}.
+            {P} day starts at {v}.
+            {S} {be} always awake by {v}.
+            {S} crawl{s} out of bed at {v}.
+            Every morning {S} rise{s} at {v}.
+        """,
+        tell_held="""
+            {P} mornings begin at {v}.
+            {S} {be} out of bed at {v}.
+            {P} alarm goes off at {v}.
+            {S} need{s} to be up by {v}.
+        """,
+        ask="""
+            When {do} {S} get up?
+            What time {do} {S} wake up?
+            At what time {do} {S} get up?
+            When does {P} alarm clock ring?
+            Do you remember when {S} get{s} up?
+        """,
+        ask_held="""
+            What time {do} {S} get out of bed?
+            When does {P} day start?
+            At what time does {P} alarm go off?
+        """,
+        answer="""
+            {S} get{s} up at {v}.
+            {S} wake{s} up at {v}.
+        """,
+        change="""
+            {S} get{s} up at {v} now instead of {old}.
+            {P} alarm rings at {v} now.
+            From now on {S} wake{s} up at {v}.
+        """,
+        change_held="""
+            {S} moved {his} alarm from {old} to {v}.
+            {P} day starts at {v} now.
+        """,
+        use="""
+            Set my alarm. => I would set your alarm for {v}.
+        """,
+        use_held="""
+            When should my alarm ring? => Your alarm should ring at {v}.
+            When should you wake me? => I should wake you at {v}.
+        """,
+    ),
+    Attribute(
+        key="shoe_size",
+        pool="shoe_sizes",
+        tell="""
+            {P} shoe size is {v}.
+            {S} wear{s} shoes in size {v}.
+            {S} take{s} a size {v} in shoes.
+            {S} need{s} sneakers in size {v}.
+            {P} feet are size {v}.
+            {P} boots are size {v}.
+            In shoes, {Sm} a size {v}.
+            {S} always buy{s} shoes in size {v}.
+        """,
+        tell_held="""
+            {P} shoes are a {v}.
+            Shoes fit {O} in size {v}.
+            {S} {have} feet of size {v}.
+            For footwear, {S} go{es} with size {v}.
+        """,
+        ask="""
+            What is {P} shoe size?
+            What's {P} shoe size?
+            Which shoe size {do} {S} wear?
+            What size are {P} shoes?
+            Do you remember {P} shoe size?
+        """,
+        ask_held="""
+            What size of shoes {do} {S} need?
+            In which size {do} {S} buy shoes?
+            Which size are {P} feet?
+        """,
+        answer="""
+            {P} shoe size is {v}.
+        """,
+    ),
+    Attribute(
+        key="medication",
+        pool="medicines",
+        tell="""
+            {S} take{s} {v} every day.
+            {P} medication is {v}.
+            The doctor prescribed {O} {v}.
+            {S} {be} on {v} at the moment.
+            {S} need{s} to pick up {his} {v} at the pharmacy.
+            {S} take{s} {v} in the morning.
+            {P} prescription is for {v}.
+            {S} {have} been taking {v} for a month.
+        """,
+        tell_held="""
+            {P} daily pill is {v}.
+            {S} {was} put on {v}.
+            {P} treatment is {v}.
+            The pharmacy keeps {v} ready for {O}.
+        """,
+        ask="""
+            What medication {do} {S} take?
+            Which medicine {do} {S} need?
+            What is {P} medication?
+            What did the doctor prescribe {O}?
+            Do you remember {P} medication?
+        """,
+        ask_held="""
+            What medicine {be} {S} on?
+            What {do} {S} get at the pharmacy?
+            Which drug {was} {S} prescribed?
+        """,
+        answer="""
+            {S} take{s} {v}.
+            {P} medication is {v}.
+        """,
+        change="""
+            {S} stopped taking {old} and take{s} {v} now.
+            The doctor switched {O} from {old} to {v}.
+            {P} new medication is {v}.
+        """,
+        change_held="""
+            Instead of {old}, {S} {be} on {v} now.
+            {P} prescription was changed to {v}.
+        """,
+        use="""
+            What must I not forget to take? => Don't forget to take your {v}.
+        """,
+        use_held="""
+            What should I pick up at the pharmacy? => You should pick up your {v}.
+            Remind me of my pills. => Don't forget to take your {v}.
+        """,
+    ),
+    Attribute(
+        key="bus",
+        pool="bus_lines",
+        tell="""
+            {S} take{s} bus {v} to work.
+            {P} bus is line {v}.
+            {S} ride{s} on bus {v} every day.
+            {S} go{es} home on bus {v}.
+            The bus for {O} is number {v}.
+            {S} waited for bus {v} in the rain.
+            Bus {v} stops right at {P} house.
+            {S} always catch{es} bus number {v}.
+        """,
+        tell_held="""
+            {P} way to work is by bus {v}.
+            {S} commute{s} with bus {v}.
+            The bus {S} use{s} has the number {v}.
+            {S} get{s} on bus {v} in the morning.
+        """,
+        ask="""
+            Which bus {do} {S} take?
+            What bus {do} {S} take to work?
+            What is the number of {P} bus?
+            Which bus line {do} {S} use?
+            Do you remember {P} bus?
+        """,
+        ask_held="""
+            What bus line {do} {S} ride?
+            Which bus gets {O} to work?
+            What number is {P} bus?
+        """,
+        answer="""
+            {S} take{s} bus {v}.
+        """,
+        change="""
+            {S} take{s} bus {v} now instead of bus {old}.
+            Bus {old} was cancelled, {S} take{s} bus {v} now.
+            {P} bus is line {v} now.
+        """,
+        change_held="""
+            {S} switched from bus {old} to bus {v}.
+            {P} new bus has the number {v}.
+        """,
+    ),
+    Attribute(
+        key="parking",
+        pool="desk_numbers",
+        tell="""
+            {P} parking spot is number {v}.
+            {S} parked in spot {v}.
+            {P} car is in parking spot {v}.
+            {S} left the car in parking spot {v}.
+            {P} parking space is {v}.
+            {S} {have} parking spot {v} in the garage.
+            They gave {O} parking spot {v}.
+            {P} space in the garage is number {v}.
+        """,
+        tell_held="""
+            {S} always use{s} parking spot {v}.
+            {P} place in the car park is number {v}.
+            {S} {was} given parking space {v}.
+            {P} car stands in space {v}.
+        """,
+        ask="""
+            What is {P} parking spot?
+            Where did {S} park?
+            Which parking spot is {P} spot?
+            What's the number of {P} parking space?
+            Do you remember {P} parking spot?
+        """,
+        ask_held="""
+            In which parking space is {P} car?
+            What number is {P} parking spot?
+            Which parking spot {do} {S} use?
+        """,
+        answer="""
+            {P} parking spot is number {v}.
+        """,
+        change="""
+            {P} parking spot changed from {old} to {v}.
+            {S} moved the car to parking spot {v}.
+            {P} parking spot is number {v} now.
+        """,
+        change_held="""
+            {P} parking space is no longer {old} but {v}.
+            {S} had to move the car to space {v}.
+        """,
+    ),
+)

@@ -1,0 +1,262 @@
+"""Phrasings: names of the user and of the people around them, and what they want."""
+
+from __future__ import annotations
+
+from dmem_agents.train.data.attributes import Attribute
+
+
+def _kin(key: str, pool: str, word: str) -> Attribute:
+    """A relative or acquaintance and their name; `word` is the relation."""
+    return Attribute(
+        key=key,
+        pool=pool,
+        clashes=word,
+        tell=f"""
+            {{P}} {word} is called {{v}}.
+            {{P}} {word}'s name is {{v}}.
+            The name of {{P}} {word} is {{v}}.
+            {{v}} is {{P}} {word}.
+            {{S}} {{have}} a {word} named {{v}}.
+            {{S}} had lunch with {{his}} {word} {{v}}.
+            {{P}} {word} {{v}} called this morning.
+            {{S}} get{{s}} along well with {{his}} {word} {{v}}.
+        """,
+        tell_held=f"""
+            {{P}} {word} goes by {{v}}.
+            Everyone calls {{P}} {word} {{v}}.
+            {{S}} spoke with {{v}}, {{his}} {word}.
+            {{S}} mentioned {{his}} {word}; the name is {{v}}.
+        """,
+        ask=f"""
+            What is {{P}} {word}'s name?
+            What's the name of {{P}} {word}?
+            What is {{P}} {word} called?
+            Who is {{P}} {word}?
+            Do you remember the name of {{P}} {word}?
+        """,
+        ask_held=f"""
+            Which name does {{P}} {word} have?
+            How is {{P}} {word} called?
+            Can you tell me {{P}} {word}'s name?
+        """,
+        answer=f"""
+            {{P}} {word} is called {{v}}.
+            {{P}} {word}'s name is {{v}}.
+        """,
+        change=f"""
+            Sorry, {{P}} {word}'s name is {{v}}, not {{old}}.
+            Actually, {{P}} {word} is called {{v}}.
+            I said {{old}}, but {{P}} {word}'s name is {{v}}.
+        """,
+        change_held=f"""
+            Correction: {{P}} {word} goes by {{v}}, not {{old}}.
+            I got it wrong, {{P}} {word} is {{v}}.
+        """,
+    )
+
+
+PEOPLE = (
+    Attribute(
+        key="name",
+        pool="first_names",
+        third=False,
+        tell="""
+            My name is {v}.
+            I'm {v}.
+            Hi, I'm {v}.
+            Hello! My name is {v}.
+            You can call me {v}.
+            People call me {v}.
+            {v} is my name.
+            Hey there, {v} here.
+            This is {v} speaking.
+            Hi, it's {v}. Nice to meet you!
+            I should introduce myself, I'm {v}.
+            Please call me {v}.
+        """,
+        tell_held="""
+            They call me {v}.
+            My parents named me {v}.
+            I go by {v}.
+            Everybody knows me as {v}.
+            Good morning, the name is {v}.
+            Let me introduce myself: {v}.
+        """,
+        ask="""
+            What is my name?
+            What's my name?
+            Do you remember my name?
+            Who am I?
+            Can you tell me my name?
+            How am I called?
+        """,
+        ask_held="""
+            Do you know my name?
+            Which name did I tell you?
+            What should you call me?
+            Remind me, what's my name?
+        """,
+        answer="""
+            Your name is {v}.
+            You are {v}.
+        """,
+        change="""
+            Actually, my name is {v}.
+            Sorry, my name is {v}, not {old}.
+            Please call me {v} instead of {old}.
+            I changed my name from {old} to {v}.
+        """,
+        change_held="""
+            I'd rather be called {v} from now on.
+            I was joking, I'm not {old}. My real name is {v}.
+            From today I go by {v}.
+        """,
+        use="""
+            Greet me. => Hello, {v}!
+            Say hello to me. => Hello, {v}!
+            Write a greeting for me. => Hello, {v}!
+        """,
+        use_held="""
+            Say good morning to me. => Good morning, {v}!
+            How would you greet me? => Hello, {v}!
+            Wish me good night. => Good night, {v}!
+        """,
+        tool="get_profile profile.first_name",
+    ),
+    Attribute(
+        key="last_name",
+        pool="last_names",
+        tell="""
+            {P} last name is {v}.
+            {P} surname is {v}.
+            {P} family name is {v}.
+            The booking for {O} is under {v}, {P} last name.
+            {P} last name is spelled {v}.
+            {S} took the last name {v}.
+            {P} mailbox says {v}, that's {his} surname.
+            At work they use {P} last name, {v}.
+        """,
+        tell_held="""
+            {P} surname happens to be {v}.
+            {S} {have} the last name {v}.
+            {P} family is called {v}.
+            {P} passport gives {v} as the surname.
+        """,
+        ask="""
+            What is {P} last name?
+            What's {P} surname?
+            What is {P} family name?
+            Which last name {do} {S} have?
+            Do you remember {P} last name?
+        """,
+        ask_held="""
+            How is {P} last name spelled?
+            Which surname {do} {S} have?
+            Can you give me {P} last name?
+        """,
+        answer="""
+            {P} last name is {v}.
+        """,
+        change="""
+            {S} got married, {P} last name is {v} now.
+            {P} last name changed from {old} to {v}.
+            Correction, {P} surname is {v}.
+        """,
+        change_held="""
+            {P} surname is no longer {old}, it's {v}.
+            {S} took a new last name, {v}.
+        """,
+        tool="get_profile profile.last_name",
+    ),
+    Attribute(
+        key="full_name",
+        pool="full_names",
+        third=False,
+        tell="""
+            My full name is {v}.
+            I'm {v}.
+            Hello, I'm {v}.
+            My name is {v}.
+            The form should say {v}, that's my full name.
+            Please register me as {v}.
+            {v} is my full name.
+            You can file it under {v}, that's me.
+        """,
+        tell_held="""
+            In my passport it says {v}.
+            I sign my letters with {v}.
+            Good evening, {v} speaking.
+            Officially I am {v}.
+        """,
+        ask="""
+            What is my full name?
+            What's my full name?
+            What are my first and last name?
+            Do you remember my full name?
+            Which full name did I give you?
+        """,
+        ask_held="""
+            What is my complete name?
+            How do I sign my letters?
+            What name is in my passport?
+        """,
+        answer="""
+            Your full name is {v}.
+        """,
+        tool="get_profile profile.name",
+    ),
+    _kin("partner", "first_names", "partner"),
+    _kin("sister", "women", "sister"),
+    _kin("brother", "men", "brother"),
+    _kin("daughter", "women", "daughter"),
+    _kin("son", "men", "son"),
+    _kin("boss", "first_names", "boss"),
+    _kin("best_friend", "first_names", "best friend"),
+    _kin("doctor", "last_names", "doctor"),
+    _kin("neighbour", "first_names", "neighbour"),
+    Attribute(
+        key="gift",
+        pool="gifts",
+        tell="""
+            {S} wish{es} for {av}.
+            {S} want{s} {av} for {his} birthday.
+            {S} would love to get {av}.
+            {P} birthday wish is {av}.
+            {S} {have} always wanted {av}.
+            {S} keep{s} dreaming of {av}.
+            {S} asked for {av} this Christmas.
+            {Sm} hoping for {av} as a present.
+        """,
+        tell_held="""
+            The present {S} would enjoy most is {av}.
+            {S} put {av} on {his} wish list.
+            {S} would be happy about {av}.
+            {S} hinted that {he} could use {av}.
+        """,
+        ask="""
+            What present {do} {S} want?
+            What {do} {S} wish for?
+            What does the perfect present for {O} look like?
+            Which present would {S} like?
+            Do you remember what {S} want{s} for {his} birthday?
+        """,
+        ask_held="""
+            What is on {P} wish list?
+            What would {S} like to get as a gift?
+            Which gift {be} {S} hoping for?
+        """,
+        answer="""
+            {S} want{s} {av}.
+            {S} would like {av}.
+        """,
+        use="""
+            Suggest a present for {O}. => How about {av}?
+            I need a gift idea for {O}. => How about {av}?
+            What could somebody buy {O}? => How about {av}?
+        """,
+        use_held="""
+            Any present ideas for {O}? => How about {av}?
+            Help me choose a gift for {O}. => How about {av}?
+        """,
+    ),
+)

@@ -1,0 +1,251 @@
+"""Turns that tell nothing about anybody: small talk, remarks and requests that the assistant can answer at once."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from dmem_agents.train.data.rows import lines
+from dmem_agents.train.data.splits import Split, split_of
+
+REMARKS = lines("""
+    How are you today?
+    Nice to hear from you again.
+    Traffic was terrible again.
+    Let's talk about something else.
+    What a day!
+    I'm a bit tired today.
+    That was a long meeting.
+    I need a break.
+    Do you like music?
+    Tell me something interesting.
+    The coffee machine is broken again.
+    I just came back from the shop.
+    Sorry, I was away for a minute.
+    The internet is so slow today.
+    I can't believe it's already evening.
+    Did you see the news?
+    Someone left the window open all night.
+    The elevator is stuck again.
+    I spilled water on the keyboard.
+    The printer ran out of paper.
+    It's so quiet in here.
+    There's a lot of noise outside.
+    They're repairing the road again.
+    I slept really badly last night.
+    I have a slight headache.
+    Let me think about that for a second.
+    That's an interesting thought.
+    You're quite helpful.
+    I have no idea what to do next.
+    I'm just killing time here.
+    What should we talk about?
+    Anyway, how does this work?
+    Can you help me with something later?
+    I'll be right back.
+    Okay, I'm back.
+    Never mind.
+    That reminds me of an old joke.
+    Time flies, doesn't it?
+    The weekend was far too short.
+    I finally cleaned the kitchen.
+    The laundry is still wet.
+    I lost my keys and found them again.
+    My phone battery is almost empty.
+    The bus was late.
+    There was a long queue at the bakery.
+    The neighbours are having a party.
+    Somebody rang the bell, but nobody was there.
+    The heating makes strange noises.
+    I watched the rain for a while.
+    There's a rainbow outside!
+    The moon looks huge tonight.
+    A bird just landed on the balcony.
+    I burned the toast this morning.
+    The milk went bad.
+    I should really go for a walk.
+    I forgot what I wanted to say.
+    Let's keep going.
+    Is it normal that computers get so hot?
+    I read a funny story today.
+    What would you do on a rainy day?
+    Have you ever seen a whale?
+    Do robots dream?
+    Why is the sky blue?
+    Tell me a joke, please.
+    What's the tallest mountain in the world?
+    How do airplanes fly?
+    Why do cats purr?
+    How many legs does a spider have?
+    Is a tomato a fruit?
+    What is the capital of the moon?
+    Could you explain gravity?
+    How do I remove a coffee stain?
+    How long do you boil an egg?
+    What's a good way to fall asleep?
+    How do I fold a paper plane?
+    I'm trying to drink more water.
+    My back hurts from sitting.
+    The chair is squeaking.
+    Someone is mowing the lawn.
+    The lights flickered for a moment.
+    There was a power cut yesterday.
+    The package still hasn't arrived.
+    I waited on the phone for an hour.
+    Customer service was surprisingly nice.
+    The new update looks strange.
+    My screen is too bright.
+    I deleted the wrong file.
+    Luckily there was a backup.
+    The cinema was completely full.
+    The soup was too salty.
+    The cake turned out fine.
+    I dropped a glass in the kitchen.
+    Nothing is broken, luckily.
+    We laughed a lot yesterday.
+    It was a lovely evening.
+    The park is full of people.
+    There's snow on the roofs.
+    The leaves are falling already.
+    The sunset was beautiful.
+    It smells like rain.
+    I can hear thunder.
+    My hands are cold.
+    I need new batteries.
+    The door won't close properly.
+    The clock stopped.
+    A fly keeps buzzing around.
+    I should answer a few mails.
+    So many mails today.
+    The presentation went well.
+    The server was down for an hour.
+    Everybody is on holiday.
+    The office is empty today.
+    I walked up all the stairs.
+    I found some money on the street.
+    Somebody parked in front of the gate.
+    A man with a huge hat walked past.
+    The library closes early today.
+    I took the wrong turn twice.
+    The map was upside down.
+    I almost missed the stop.
+    The concert was sold out.
+    I got soaked in the rain.
+    The shop was already closed.
+    Prices go up all the time.
+    I'm looking forward to the weekend.
+    Let's change the subject.
+    What do you think about that?
+    That makes sense.
+    Really? I didn't know that.
+    Good point.
+    That's funny.
+    I agree.
+    Hmm, maybe.
+    I'm not sure about that.
+    Great, thank you.
+    Thanks for your help.
+    You did well.
+    Let's start over.
+    Where were we?
+    Are you still there?
+    Can you hear me?
+    Please be brief.
+    Is anybody there?
+    Good morning!
+    Good evening!
+    Hello again!
+    Have a nice day!
+    See you later!
+""")
+
+PATTERNS = (
+    ("The {0} was {1} {2}.", "weather; traffic; food; service; music; film; lecture; view", "great; awful; okay; strange; fine; boring; better than expected", "today; yesterday; last night; this morning; again"),
+    ("I {0} the {1} {2}.", "cleaned; fixed; moved; painted; dropped; lost; found", "chair; lamp; shelf; mirror; ladder; carpet; vase; kettle", "today; yesterday; this morning; last night"),
+    ("{0} is so {1} {2}.", "The street; The office; This room; The train; Everything", "quiet; crowded; noisy; cold; warm; dusty", "today; at the moment; these days; right now"),
+    ("Can you {0} {1}?", "explain; describe; sum up", "how rain forms; what a prime number is; how bread rises; why the sea is salty; what inflation means; how a lock works; what an echo is; how bees find their way"),
+    ("What's the opposite of '{0}'?", "big; early; heavy; bright; rich; sharp; noisy; smooth; empty; ancient"),
+    ("How do you spell '{0}'?", "necessary; rhythm; accommodate; conscience; separate; embarrass; definitely; weird; receive; vacuum"),
+    ("{0} is my least urgent problem {1}.", "The dust; The noise; The weather; The laundry", "today; right now; this week"),
+    ("I {0} a {1} on the way {2}.", "saw; met; passed; noticed", "clown; street band; lost glove; broken umbrella; hot air balloon; marching band; flat tyre", "home; to the shop; to the park"),
+    ("Somebody {0} {1} {2}.", "left; forgot; threw away", "an umbrella; a hat; a bag; some flyers; a shoe", "in the hallway; on the stairs; at the door; on the bench"),
+    ("{0}, the {1} {2}.", "Luckily; Sadly; Of course; As always", "lift; printer; projector; heating; radio", "works again; is broken; makes noise; was repaired"),
+)
+"""Templates with the values of each slot."""
+
+EXCHANGES = tuple(
+    (question, answer)
+    for question, answer in (
+        line.split(" | ")
+        for line in lines("""
+            What is two plus two? | Two plus two is four.
+            How many minutes does an hour have? | An hour has sixty minutes.
+            What do you call a young sheep? | A young sheep is called a lamb.
+            Is water wet? | Yes, you could say so.
+            Which planet is closest to the sun? | That is Mercury.
+            Who wrote Hamlet? | Shakespeare wrote it.
+            How many days are in a leap year? | A leap year has one day more than usual.
+            What is ice made of? | Ice is frozen water.
+            Can penguins fly? | No, but they swim well.
+            What do bees make? | Bees make honey.
+            Do fish sleep? | Yes, in their own way.
+            What's the freezing point of water? | It is zero degrees Celsius.
+            Tell me a joke. | Why did the tomato blush? It saw the salad dressing.
+            How many sides does a triangle have? | A triangle has three sides.
+            What colour is a ripe lemon's peel? | Its peel is bright.
+            What's a haiku? | A haiku is a short poem.
+            What is the largest ocean? | It is the Pacific.
+            What does a thermometer measure? | It measures temperature.
+            How do you say goodbye politely? | You can say: have a good day.
+            What do you need to make toast? | Bread and some heat.
+            Is the earth flat? | No, it is round.
+            What's the plural of mouse? | The plural is mice.
+            Why do leaves fall? | Trees save water that way.
+            What is an island? | Land with water all around.
+            Are you a human? | No, I'm an assistant.
+            How are you? | I'm fine, thanks for asking.
+            Can you count to three? | One, two, three.
+            What rhymes with moon? | Spoon rhymes with it.
+            What's a synonym for happy? | Glad is one.
+            Should I take an umbrella? | It can't hurt.
+        """)
+    )
+)
+"""Questions that need no memory, and their answers."""
+
+
+def draw_turn(rng: random.Random, split: Split) -> tuple[str, str]:
+    """A user's line and the assistant's answer ("" for none) out of those that belong to a split by their spelling."""
+    chance = rng.random()
+    return rng.choice(_remarks(split) if chance < 0.5 else _exchanges(split) if chance < 0.7 else _made(split))
+
+
+def train_texts() -> Iterator[str]:
+    """Every text of this module that training may show."""
+    for user, assistant in (*_remarks("train"), *_exchanges("train"), *_made("train")):
+        yield user
+        yield assistant
+
+
+@cache
+def _remarks(split: Split) -> tuple[tuple[str, str], ...]:
+    return tuple((text, "") for text in REMARKS if split_of(text) == split)
+
+
+@cache
+def _exchanges(split: Split) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for pair in EXCHANGES if split_of(pair[0]) == split)
+
+
+@cache
+def _made(split: Split) -> tuple[tuple[str, str], ...]:
+    return tuple((text, "") for pattern in PATTERNS for text in _expand(pattern) if split_of(text) == split)
+
+
+def _expand(pattern: tuple[str, ...]) -> Iterator[str]:
+    template, *slots = pattern
+    for values in itertools.product(*(re.split(r";\s*", slot) for slot in slots)):
+        yield template.format(*values)

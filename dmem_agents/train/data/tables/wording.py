@@ -1,0 +1,158 @@
+"""Phrases around the facts: openings, requests to repeat, acknowledgements, the honest "You haven't told me"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dmem_agents.train.data.rows import lines
+from dmem_agents.train.data.splits import Split
+
+
+class Phrases:
+    """Lines seen in training and lines kept for validation (the first half) and test (the rest)."""
+
+    def __init__(self, train: str, held: str) -> None:
+        """Take one phrase per line."""
+        kept = lines(held)
+        cut = len(kept) // 2
+        self._by_split: dict[Split, tuple[str, ...]] = {
+            "train": lines(train),
+            "validation": kept[:cut],
+            "test": kept[cut:],
+        }
+
+    def of(self, split: Split) -> tuple[str, ...]:
+        """The phrases of one split."""
+        return self._by_split[split]
+
+
+OPENINGS = Phrases(
+    """
+    By the way, {x}
+    Just so you know, {x}
+    For the record, {x}
+    Hi! {x}
+    Hey, {x}
+    Oh, and {x}
+    One more thing: {x}
+    It's been a long week, but {x}
+    I wanted to tell you that {x}
+    Please remember that {x}
+    Note that {x}
+    I think I never said it, but {x}
+    So, {x}
+    Well, {x}
+    Before I forget, {x}
+    {x} Please remember that.
+    {x} Keep it in mind.
+    {x} Thanks!
+    {x} Just saying.
+    {x} Isn't that funny?
+    """,
+    """
+    You should know that {x}
+    Quick note: {x}
+    {x} Don't forget it.
+    For your information, {x}
+    Let me mention that {x}
+    {x} Make a note of that, please.
+    """,
+)
+"""What surrounds a plain statement {x}."""
+
+REPEAT_ALL = Phrases(
+    """
+    Repeat what I told you.
+    Repeat everything I told you.
+    Say again what I told you.
+    Write down what I said, word for word.
+    Quote my messages.
+    """,
+    """
+    Recite what I told you.
+    Echo everything I said, word for word.
+    Give me a transcript of my messages.
+    Reproduce what I said exactly.
+    """,
+)
+REPEAT_FIRST = Phrases(
+    """
+    Repeat the first thing I told you.
+    Quote my first message.
+    Repeat my first message.
+    """,
+    """
+    Recite my first message.
+    Echo the first thing I said.
+    """,
+)
+REPEAT_LAST = Phrases(
+    """
+    Repeat the last thing I told you.
+    Quote my last message.
+    Repeat my last message.
+    """,
+    """
+    Recite my last message.
+    Echo the last thing I said.
+    """,
+)
+
+ACKNOWLEDGEMENTS = Phrases(
+    """
+    Got it.
+    Okay.
+    Thanks for telling me.
+    Noted.
+    I will remember that.
+    Good to know.
+    I see.
+    Understood.
+    Alright.
+    Sure.
+    Thank you, I noted that.
+    That's nice.
+    """,
+    """
+    Okay, noted.
+    Makes sense.
+    Thanks for letting me know.
+    Very well.
+    """,
+)
+
+UNTOLD = lines("""
+    You haven't told me that.
+    You haven't told me.
+    I don't know, you haven't told me.
+""")
+"""Answers to questions about what was never said; shared by all splits."""
+
+JOINTS = (", and ", " and ", "; also, ")
+"""Between two facts in one sentence."""
+
+RELATIONS_WOMEN = ("sister", "mother", "aunt", "cousin", "friend", "colleague", "neighbour", "daughter", "roommate", "niece", "boss")
+RELATIONS_MEN = ("brother", "father", "uncle", "cousin", "friend", "colleague", "neighbour", "son", "roommate", "nephew", "boss")
+
+TOOL_REQUESTS: dict[str, tuple[str, ...]] = {
+    "get_profile": ("Load my profile.", "Please open my profile.", "Can you look up my profile?"),
+    "lookup_address": ("Please look up my address.", "Can you find my address?"),
+    "get_booking": ("Check my booking, please.", "Can you look up my booking?", "Please open my reservation."),
+    "book_hotel": ("Book a hotel for me, please.", "Can you reserve a hotel for me?"),
+    "get_project": ("Show me the project data.", "Please open my project."),
+    "get_calendar": ("Please check my calendar.", "Can you open my calendar?"),
+    "get_contact": ("Open my contact card.", "Please load my contact card."),
+    "get_order": ("Please check my order.", "Can you look up my order?"),
+}
+"""What the user asks before a tool answers; shared by all splits, since it holds no fact."""
+TOOL_PREFACES = ("One moment.", "Let me check.", "I will look that up.", "Just a second.")
+TOOL_EXTRAS: tuple[tuple[str, object], ...] = (("status", "ok"), ("updated", True), ("source", "crm"), ("confirmed", True))
+
+
+def train_texts() -> Iterator[str]:
+    """Every text of this module that training may show."""
+    for phrases in (OPENINGS, REPEAT_ALL, REPEAT_FIRST, REPEAT_LAST, ACKNOWLEDGEMENTS):
+        yield from phrases.of("train")
+    yield from (*UNTOLD, *RELATIONS_WOMEN, *RELATIONS_MEN, *TOOL_PREFACES)
+    for requests in TOOL_REQUESTS.values():
+        yield from requests
