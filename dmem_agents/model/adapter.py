@@ -75,7 +75,7 @@ def load_adapter(backbone: PreTrainedModel, source: str | Path, *, revision: str
     except ConfigError as error:
         raise AdapterError(f"The adapter in {folder} does not fit: {error}") from error
     try:
-        model.load_adapter_parameters(_read_weights(folder))
+        model.load_adapter_parameters(load_adapter_tensors(folder))
     except BaseException:
         model.detach()
         raise
@@ -112,7 +112,13 @@ def _read_json(path: Path) -> Any:
         raise AdapterError(f"Could not read {path}: {error}.") from error
 
 
-def _read_weights(folder: Path) -> dict[str, Tensor]:
+def load_adapter_tensors(folder: str | Path) -> dict[str, Tensor]:
+    """The tensors of an adapter folder, as they are stored, on the CPU.
+
+    Raises:
+        AdapterError: no weights there, or a file that can't be read as plain tensors.
+    """
+    folder = Path(folder)
     ours, published = folder / WEIGHTS_FILE, folder / PUBLISHED_WEIGHTS_FILE
     try:
         if ours.exists():

@@ -132,7 +132,8 @@ class DeltaMemModel(nn.Module):
             sentence_ids: the same for `sentence_mean`.
             cache: a KV cache to continue.
             use_cache: make one when none is given.
-            logits_to_keep: how many of the last positions (or which) get logits; 0 = all.
+            logits_to_keep: how many of the last positions get logits (0 = all), or an index tensor of which; an empty
+                one computes none.
 
         Raises:
             ConfigError: ids, masks or write spans of another shape, or write spans that are missing.
@@ -157,7 +158,7 @@ class DeltaMemModel(nn.Module):
                 position_ids=position_ids,
                 past_key_values=cache,
                 use_cache=use_cache or cache is not None,
-                logits_to_keep=logits_to_keep,
+                logits_to_keep=_positions(logits_to_keep, tokens, input_ids.device),
             )
         finally:
             active_pass.reset(token)
@@ -266,6 +267,14 @@ def attach(backbone: PreTrainedModel, config: DeltaMemConfig, *, backbone_id: st
 
 def _whole_or(features: slice, width: int) -> slice:
     return slice(None) if (features.start, features.stop) == (0, width) else features
+
+
+def _positions(logits_to_keep: int | Tensor, tokens: int, device: torch.device) -> int | Tensor:
+    """The last n positions as an index: a plain slice of the hidden states is not contiguous, and the vocabulary
+    projection of one copies its weight for every row."""
+    if isinstance(logits_to_keep, Tensor) or logits_to_keep == 0:
+        return logits_to_keep
+    return torch.arange(max(tokens - logits_to_keep, 0), tokens, device=device)
 
 
 def _few(names: list[str]) -> str:

@@ -1,0 +1,220 @@
+"""Episodes as tensors: what the memory absorbs, and the questions that are asked of it afterwards.
+
+Uses the very rendering that serving uses (`tokenization.ChatTokenizer`), turn by turn: a turn never sees an earlier turn's
+text, only its state. Knows nothing of losses or optimisers.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from dmem_agents.errors import ConfigError
+from dmem_agents.messages import Message
+from dmem_agents.tokenization import ChatTokenizer, segment_ids
+from dmem_agents.train.data import Episode
+
+IGNORE = -100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """One turn as tokens."""
+
+    ids: tuple[int, ...]
+    written: tuple[bool, ...]
+    """Whether a token is written; template preambles and system prompts are only read."""
+    message_ids: tuple[int, ...]
+    sentence_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WritePass:
+    """One writing forward over B conversations; several turns lie side by side and don't attend to each other."""
+
+    ids: Tensor
+    """`[B, T]`."""
+    positions: Tensor
+    """`[B, T]`, counted from 0 in each turn."""
+    turn: Tensor
+    """`[B, T]` int64: which turn a token belongs to; −1 on padding."""
+    write_mask: Tensor
+    """`[B, T]` bool."""
+    message_ids: Tensor
+    """`[B, T]`, −1 = not written; used by the segment granularities."""
+    sentence_ids: Tensor
+    """`[B, T]`."""
+
+    def attention_mask(self, dtype: torch.dtype) -> Tensor:
+        """Additive `[B, 1, T, T]`: causal inside a turn, nothing across turns; padding sees itself."""
+        length = self.ids.shape[1]
+        causal = torch.ones(length, length, dtype=torch.bool, device=self.ids.device).tril()
+        same = self.turn.unsqueeze(2) == self.turn.unsqueeze(1)
+        allowed = (same & causal).unsqueeze(1)
+        return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(~allowed, torch.finfo(dtype).min)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingBatch:
+    """Conversations to absorb and questions to answer from their states alone."""
+
+    writes: tuple[WritePass, ...]
+    """In order; per-token granularity needs one pass, segments one per turn."""
+    read_ids: Tensor
+    """`[Q, T]`, left-padded: the visible messages and the target answer."""
+    read_mask: Tensor
+    """`[Q, T]` int64, 0 on padding."""
+    read_write_mask: Tensor
+    """`[Q, T]` bool: tokens written during the read pass; all False in rows with a frozen state."""
+    labels: Tensor
+    """`[Q, K]`: targets of the last K positions, −100 where there is none."""
+    label_weights: Tensor
+    """`[Q, K]` float32: 1, or the collator's `value_weight` on the tokens of the asked value; 0 without a label."""
+    conversation: Tensor
+    """`[Q]` int64: whose state a question reads."""
+    reconstruct: Tensor
+    """`[Q]` bool: repeat-what-you-heard rows, weighed on their own."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same batch on a device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved["writes"] = tuple(
+            WritePass(**{f.name: getattr(w, f.name).to(device) for f in fields(WritePass)}) for w in self.writes
+        )
+        return type(self)(**{name: x.to(device) if isinstance(x, Tensor) else x for name, x in moved.items()})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collator:
+    """Groups episodes that share a past into conversations and makes tensors of them.
+
+    Raises:
+        ConfigError: an episode without a target answer, or one longer than `max_tokens`.
+    """
+
+    tokenizer: ChatTokenizer
+    by_turn: bool = False
+    """One write pass per turn, as the segment granularities need."""
+    preamble_share: float = 0.3
+    """How often the system prompt that a template adds by itself is kept."""
+    online_share: float = 0.3
+    """How many questions are asked with writes on, as in a live turn."""
+    join_share: float = 0.3
+    """How often a user message shares its turn with the one before, as when several are absorbed at once."""
+    value_weight: float = 1.0
+    """Weight of the answer's value tokens against its other tokens."""
+    max_tokens: int = 2048
+    """Longest conversation or question, in tokens."""
+    pad_id: int = 0
+    """Id on padded places; never seen by the model."""
+
+    def __call__(self, episodes: Sequence[Episode], rng: random.Random) -> TrainingBatch:
+        """Tensors of these episodes; `rng` draws what the shares leave open."""
+        pasts: dict[tuple[Message, ...], int] = {}
+        for episode in episodes:
+            pasts.setdefault(episode.written, len(pasts))
+        conversations = [[self._block(turn, rng) for turn in self._turns(past, rng)] for past in pasts]
+        return TrainingBatch(
+            writes=self._write_passes(conversations),
+            conversation=torch.tensor([pasts[e.written] for e in episodes]),
+            reconstruct=torch.tensor([e.task == "reconstruct" for e in episodes]),
+            **self._reads(episodes, rng),
+        )
+
+    def _turns(self, written: Sequence[Message], rng: random.Random) -> list[list[Message]]:
+        turns: list[list[Message]] = []
+        for message in written:
+            follows_user = bool(turns) and turns[-1][-1].role == "user"
+            starts = message.role == "user" and not (follows_user and rng.random() < self.join_share)
+            if starts or not turns:
+                turns.append([message])
+            else:
+                turns[-1].append(message)
+        return turns
+
+    def _block(self, turn: Sequence[Message], rng: random.Random) -> Block:
+        rendered = self.tokenizer.render(turn, add_generation_prompt=False)
+        start = 0 if rng.random() < self.preamble_share else _preamble(rendered.message_index)
+        told = {i for i, m in enumerate(turn) if m.role != "system"}
+        messages, sentences = segment_ids(rendered, turn, told)
+        return Block(
+            ids=rendered.input_ids[start:],
+            written=tuple(i in told for i in rendered.message_index[start:]),
+            message_ids=tuple(messages[start:]),
+            sentence_ids=tuple(sentences[start:]),
+        )
+
+    def _write_passes(self, conversations: list[list[Block]]) -> tuple[WritePass, ...]:
+        if not self.by_turn:
+            return (self._write_pass(conversations),)
+        count = max((len(c) for c in conversations), default=0)
+        return tuple(self._write_pass([c[i : i + 1] for c in conversations]) for i in range(count))
+
+    def _write_pass(self, rows: list[list[Block]]) -> WritePass:
+        length = max(sum(len(b.ids) for b in row) for row in rows)
+        self._check_length(length, "the written messages of an episode")
+
+        def padded(values: list[list[int]], fill: int) -> Tensor:
+            return torch.tensor([v + [fill] * (length - len(v)) for v in values], dtype=torch.int64).view(len(rows), length)
+
+        return WritePass(
+            ids=padded([[i for b in row for i in b.ids] for row in rows], self.pad_id),
+            positions=padded([[p for b in row for p in range(len(b.ids))] for row in rows], 0),
+            turn=padded([[n for n, b in enumerate(row) for _ in b.ids] for row in rows], -1),
+            write_mask=padded([[int(w) for b in row for w in b.written] for row in rows], 0).bool(),
+            message_ids=padded([[i for b in row for i in b.message_ids] for row in rows], -1),
+            sentence_ids=padded([[i for b in row for i in b.sentence_ids] for row in rows], -1),
+        )
+
+    def _reads(self, episodes: Sequence[Episode], rng: random.Random) -> dict[str, Tensor]:
+        rows: list[tuple[list[int], list[int], list[bool]]] = []
+        for episode in episodes:
+            prompt = self.tokenizer.render(episode.visible, add_generation_prompt=True)
+            whole = self.tokenizer.render([*episode.visible, episode.target], add_generation_prompt=False)
+            answer = list(whole.input_ids[len(prompt.input_ids) :])
+            ends = [i for i, token in enumerate(answer) if token in self.tokenizer.eos_ids]
+            answer = answer[: ends[-1] + 1] if ends else answer
+            if not answer or whole.input_ids[: len(prompt.input_ids)] != prompt.input_ids:
+                raise ConfigError(f"Expected a target answer after the question of a {episode.task} episode, found none to train on.")
+            start = 0 if rng.random() < self.preamble_share else _preamble(prompt.message_index)
+            ids = [*prompt.input_ids[start:], *answer]
+            online = rng.random() < self.online_share
+            system = {i for i, m in enumerate(episode.visible) if m.role == "system"}
+            index = [*prompt.message_index[start:], *([len(episode.visible)] * len(answer))]
+            rows.append((ids, answer, [online and i not in system and i >= 0 for i in index]))
+        length, kept = max(len(r[0]) for r in rows), max(len(r[1]) for r in rows)
+        self._check_length(length, "a question and its answer")
+        return {
+            "read_ids": torch.tensor([[self.pad_id] * (length - len(i)) + i for i, _, _ in rows]),
+            "read_mask": torch.tensor([[0] * (length - len(i)) + [1] * len(i) for i, _, _ in rows]),
+            "read_write_mask": torch.tensor([[False] * (length - len(w)) + w for _, _, w in rows]),
+            "labels": torch.tensor([[IGNORE] * (kept - len(a)) + a for _, a, _ in rows]),
+            "label_weights": torch.tensor(
+                [[0.0] * (kept - len(a)) + self._weights(a, e.value) for (_, a, _), e in zip(rows, episodes, strict=True)]
+            ),
+        }
+
+    def _weights(self, answer: Sequence[int], value: str) -> list[float]:
+        """`value_weight` on every token that holds a part of the value, 1 elsewhere."""
+        if self.value_weight == 1.0 or not value:
+            return [1.0] * len(answer)
+        ends = [len(self.tokenizer.decode(answer[: i + 1])) for i in range(len(answer))]
+        start = self.tokenizer.decode(answer).find(value)
+        if start < 0:
+            return [1.0] * len(answer)
+        inside = (begin < start + len(value) and end > start for begin, end in zip([0, *ends], ends, strict=False))
+        return [self.value_weight if hit else 1.0 for hit in inside]
+
+    def _check_length(self, length: int, what: str) -> None:
+        if length > self.max_tokens:
+            raise ConfigError(f"Expected {what} within max_tokens = {self.max_tokens}, got {length} tokens: raise it or shorten the data.")
+
+
+def _preamble(message_index: Sequence[int]) -> int:
+    """Tokens before the first message that the template added by itself."""
+    return next((i for i, m in enumerate(message_index) if m >= 0), 0)

@@ -1,0 +1,54 @@
+"""The curriculum as a map-style dataset: item i is one conversation's episodes, the same on every run and resume."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from dmem_agents.train.batching import Collator, TrainingBatch
+from dmem_agents.train.data import AgentLife, Episode
+from dmem_agents.train.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One conversation and the questions asked of it."""
+
+    index: int
+    episodes: tuple[Episode, ...]
+
+
+class CurriculumDataset(Dataset[Item]):
+    """Conversations of the recipe's stages in order; made on the fly from the seed and the index alone.
+
+    Args:
+        recipe: stages, seed and batch sizes.
+        conversations_per_step: over all devices and accumulated micro-batches.
+    """
+
+    def __init__(self, recipe: Recipe, *, conversations_per_step: int) -> None:
+        self.recipe = recipe
+        self.conversations_per_step = conversations_per_step
+        self._sources: dict[int, AgentLife] = {}
+
+    def __len__(self) -> int:
+        return self.recipe.steps * self.conversations_per_step
+
+    def __getitem__(self, index: int) -> Item:
+        stage = self.recipe.stage_at(index // self.conversations_per_step)
+        source = self._sources.setdefault(
+            id(stage), AgentLife(split="train", facts=stage.facts, distractors=stage.distractors, tasks=dict(stage.tasks))
+        )
+        rng = random.Random(f"{self.recipe.optimisation.seed}/{index}")
+        episodes = source.sample_group(rng, questions=self.recipe.optimisation.questions_per_conversation)
+        return Item(index=index, episodes=tuple(episodes))
+
+
+def collate(items: list[Item], *, collator: Collator, seed: int) -> dict[str, Any]:
+    """One batch; what the collator draws depends on the seed and the first item's index alone."""
+    rng = random.Random(f"{seed}/collate/{items[0].index}")
+    batch: TrainingBatch = collator([e for item in items for e in item.episodes], rng)
+    return {"batch": batch}

@@ -1,0 +1,104 @@
+"""The losses, each a small named term over one batch. Terms with weight 0 are not computed.
+
+`delta-mem.md` §6.2 has the published loss; of its many terms only the answer's cross-entropy was alive. Ours: the answer,
+reconstruction, contrast against a stranger's state, sparsity of the gates where they write, and distillation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own idiom
+
+from dmem_agents.model.attach import DeltaMemModel
+from dmem_agents.train.batching import IGNORE, TrainingBatch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectiveWeights:
+    """How much each term counts."""
+
+    answer: float = 1.0
+    """Cross-entropy of the answer, mean over its tokens."""
+    reconstruct: float = 0.5
+    """The same where the task is to repeat what was told."""
+    contrast: float = 0.0
+    """softplus(margin − (NLL under a stranger's state − NLL under the own)), in nats per token."""
+    contrast_margin: float = 1.0
+    """That margin."""
+    sparsity: float = 0.0
+    """(mean β over written tokens of the write pass − target)²; the published term took the read pass."""
+    sparsity_target: float = 0.05
+    """That target."""
+
+
+def write_states(model: DeltaMemModel, batch: TrainingBatch) -> Tensor:
+    """States after the write passes, `[L, B, H, r, r]`, with gradients through every token's write."""
+    state: Tensor | None = None
+    dtype = model.backbone.dtype
+    for one in batch.writes:
+        state = model(
+            one.ids, state=state, attention_mask=one.attention_mask(dtype), position_ids=one.positions,
+            write_mask=one.write_mask, message_ids=one.message_ids, sentence_ids=one.sentence_ids,
+            logits_to_keep=torch.empty(0, dtype=torch.int64, device=one.ids.device),
+        ).state  # fmt: skip
+    if state is None:
+        return model.empty_state().values.unsqueeze(1).to(model.device)
+    return state
+
+
+def answer_logits(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
+    """Logits `[Q, K, V]` that predict `batch.labels`, each question read from its own row of `states` `[L, Q, H, r, r]`."""
+    kept = batch.labels.shape[1]
+    positions = (batch.read_mask.cumsum(dim=1) - 1).clamp_min(0)
+    online = bool(batch.read_write_mask.any()) and model.config.memory_write_granularity == "token"
+    output = model(
+        batch.read_ids, state=states, attention_mask=batch.read_mask, position_ids=positions,
+        write=online, write_mask=batch.read_write_mask if online else None, logits_to_keep=kept + 1,
+    )  # fmt: skip
+    return output.logits[:, :-1].float()
+
+
+def row_nll(logits: Tensor, batch: TrainingBatch) -> Tensor:
+    """Weighted mean negative log-likelihood of each row's labels, `[Q]`, nats per token."""
+    losses = F.cross_entropy(logits.transpose(1, 2), batch.labels, ignore_index=IGNORE, reduction="none")
+    return (losses * batch.label_weights).sum(dim=1) / batch.label_weights.sum(dim=1).clamp_min(1e-6)
+
+
+def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWeights) -> dict[str, Tensor]:
+    """Every term with a weight, unweighted; `total` is their weighted sum."""
+    gate_means: list[Tensor] = []
+    hooks = []
+    if weights.sparsity:
+        hooks = [m.register_forward_pre_hook(_collect_beta(gate_means), with_kwargs=True) for m in model.memories]
+    try:
+        states = write_states(model, batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    own = states.index_select(1, batch.conversation)
+    nll = row_nll(answer_logits(model, batch, own), batch)
+    terms: dict[str, Tensor] = {}
+    for name, rows in (("answer", ~batch.reconstruct), ("reconstruct", batch.reconstruct)):
+        if bool(rows.any()) and getattr(weights, name):
+            terms[name] = nll[rows].sum() / len(nll)
+    if weights.contrast and states.shape[1] > 1:
+        stranger = states.roll(1, dims=1).index_select(1, batch.conversation)
+        other = row_nll(answer_logits(model, batch, stranger), batch)
+        terms["contrast"] = F.softplus(weights.contrast_margin - (other - nll))[~batch.reconstruct].sum() / len(nll)
+    if weights.sparsity and gate_means:
+        terms["sparsity"] = (torch.stack(gate_means) - weights.sparsity_target).square().mean()
+    parts = [getattr(weights, name) * term for name, term in terms.items()]
+    terms["total"] = torch.stack(parts).sum()
+    return terms
+
+
+def _collect_beta(means: list[Tensor]):  # type: ignore[no-untyped-def]  # torch's hook signature
+    def hook(memory, arguments, keywords):  # type: ignore[no-untyped-def]
+        hidden, written = arguments[0], keywords["write_mask"]
+        _, _, beta = memory.gates(hidden)
+        means.append(beta[written].mean())
+
+    return hook

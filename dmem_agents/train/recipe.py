@@ -1,0 +1,174 @@
+"""A recipe: one TOML file that says everything about a training run. Knows no tensors.
+
+Every table is a frozen dataclass; a key that is not one of its fields is an error that names the nearest one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dmem_agents.errors import ConfigError
+from dmem_agents.layers.config import DeltaMemConfig
+from dmem_agents.train.objectives import ObjectiveWeights
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Optimisation:
+    """AdamW with warm-up and a cosine to zero, as Hugging Face `Trainer` runs it."""
+
+    learning_rate: float = 2e-3
+    """Peak."""
+    warmup_steps: int = 10
+    """Linear from zero."""
+    weight_decay: float = 0.0
+    """On all adapter tensors."""
+    adam_beta2: float = 0.95
+    """Second-moment decay; the first is 0.9."""
+    max_grad_norm: float = 1.0
+    """Global clip."""
+    conversations_per_step: int = 8
+    """Pasts written per device and micro-batch."""
+    questions_per_conversation: int = 2
+    """Questions asked of each."""
+    gradient_accumulation_steps: int = 1
+    """Micro-batches per step."""
+    bf16: bool = False
+    """Backbone in bfloat16; the memory stays in float32."""
+    seed: int = 0
+    """Of initial weights, data and shares."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """One part of the curriculum."""
+
+    steps: int
+    """Optimiser steps."""
+    facts: tuple[int, int] = (1, 1)
+    """Told per conversation: fewest, most."""
+    distractors: tuple[int, int] = (0, 0)
+    """Turns of other talk per conversation: fewest, most."""
+    tasks: Mapping[str, float] = field(default_factory=lambda: {"recall": 1.0})
+    """Shares of the tasks of `train.data`."""
+    answer: float | None = None
+    """Overrides the objective weight of that name."""
+    reconstruct: float | None = None
+    """The same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rendering:
+    """How episodes become tokens; see `batching.Collator`."""
+
+    preamble_share: float = 0.3
+    """Share of turns that keep the template's own system prompt."""
+    online_share: float = 0.3
+    """Share of questions asked with writes on."""
+    join_share: float = 0.3
+    """Share of user messages absorbed in one turn with the one before."""
+    value_weight: float = 1.0
+    """Loss weight of the value's tokens."""
+    max_tokens: int = 2048
+    """Longest conversation or question."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """A whole training run.
+
+    Raises:
+        ConfigError: a wrong field or value; the text names the place and what was expected.
+    """
+
+    backbone: str = ""
+    """Hub id or folder; empty: the embedded model."""
+    start_from: str = ""
+    """Adapter folder to go on from; empty: fresh weights."""
+    memory: DeltaMemConfig = field(default_factory=DeltaMemConfig)
+    """The adapter."""
+    optimisation: Optimisation = field(default_factory=Optimisation)
+    """The optimiser and batch sizes."""
+    objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
+    """Loss terms."""
+    rendering: Rendering = field(default_factory=Rendering)
+    """Episodes to tokens."""
+    stages: tuple[Stage, ...] = ()
+    """The curriculum, in order."""
+    save_every_steps: int = 50
+    """Checkpoint interval."""
+    evaluate_every_steps: int = 100
+    """Interval of recall on the validation split."""
+    evaluate_episodes: int = 64
+    """Questions per such check."""
+    episodes_file: str = ""
+    """JSONL of records with `messages`, instead of the built-in curriculum; the last assistant message is the target."""
+
+    def __post_init__(self) -> None:
+        if not self.stages or any(s.steps < 1 for s in self.stages):
+            raise ConfigError("Expected at least one [[stages]] table, each with steps ≥ 1.")
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> Stage:
+        """The stage that optimiser step `step`, counted from 0, belongs to."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage
+            step -= stage.steps
+        return self.stages[-1]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """Read a TOML recipe.
+
+        Raises:
+            ConfigError: no such file, not TOML, or a field that can't be used.
+        """
+        try:
+            tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"Could not read the recipe {path}: {error}") from error
+        return cls.from_dict(tables)
+
+    @classmethod
+    def from_dict(cls, tables: Mapping[str, Any]) -> Recipe:
+        """The recipe of TOML-like tables."""
+        values = dict(tables)
+        for name, kind in (("optimisation", Optimisation), ("objectives", ObjectiveWeights), ("rendering", Rendering), ("memory", DeltaMemConfig)):
+            if name in values:
+                values[name] = _build(kind, values[name], name)
+        values["stages"] = tuple(_build(Stage, s, f"stages[{i}]") for i, s in enumerate(values.get("stages", ())))
+        return _build(cls, values, "the recipe")
+
+
+def _build(kind: type[T], table: Any, place: str) -> T:
+    """A dataclass of a table; unknown keys and wrong types are errors that say where."""
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"Expected a table at {place}, got {type(table).__name__}.")
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name in table:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
+            raise ConfigError(f"Unknown field {name!r} in {place}: {hint}")
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
+    for name, value in values.items():
+        wanted = str(known[name].type)
+        simple = {"int": int, "float": (int, float), "bool": bool, "str": str}.get(wanted.split(" |")[0])
+        if simple and (not isinstance(value, simple) or (isinstance(value, bool) and wanted != "bool")):
+            raise ConfigError(f"Expected `{wanted}` for {name} in {place}, got {value!r}.")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ConfigError(f"Could not read {place}: {error}") from error

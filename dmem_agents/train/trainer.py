@@ -1,0 +1,176 @@
+"""One training run on the Hugging Face `Trainer`: only the adapter trains; checkpoints are whole or not there.
+
+Gradient accumulation, several GPUs, mixed precision, logging and resume come from `Trainer` and Accelerate. A checkpoint
+counts only with the marker that is written last, so a run killed while saving resumes from the one before.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
+
+from dmem_agents.errors import ConfigError, DmemError
+from dmem_agents.model.adapter import load_adapter_tensors, save_adapter
+from dmem_agents.model.attach import DeltaMemModel
+from dmem_agents.tokenization import ChatTokenizer
+from dmem_agents.train.batching import Collator, TrainingBatch
+from dmem_agents.train.dataset import CurriculumDataset, collate
+from dmem_agents.train.objectives import ObjectiveWeights, loss_terms
+from dmem_agents.train.recipe import Recipe
+
+COMPLETE = "complete"
+"""Name of the marker that a whole checkpoint has."""
+
+
+class EpisodeModel(nn.Module):
+    """The model as a function from a batch to its loss terms, so that data-parallel wrappers see one forward.
+
+    Args:
+        memory_model: the backbone with its adapter.
+        weights: the objective.
+    """
+
+    def __init__(self, memory_model: DeltaMemModel, weights: ObjectiveWeights) -> None:
+        super().__init__()
+        self.memory_model = memory_model
+        self.weights = weights
+
+    def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
+        """Every loss term of the batch, and their `total`."""
+        return loss_terms(self.memory_model, batch.to(self.memory_model.device), self.weights)
+
+
+class AdapterTrainer(Trainer):
+    """`Trainer` that computes our objective and saves adapters instead of whole models."""
+
+    def __init__(self, *, recipe: Recipe, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.recipe = recipe
+        self.model_accepts_loss_kwargs = False
+        self._sums: dict[str, list[float]] = {}
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:
+        """The weighted sum of the terms; each term is logged under its name."""
+        terms: dict[str, Tensor] = model(inputs["batch"])
+        for name, value in terms.items():
+            if name != "total":
+                self._sums.setdefault(name, []).append(float(value.detach()))
+        return terms["total"]
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Add the means of the loss terms since the last log."""
+        if "loss" in logs:
+            logs |= {name: round(sum(v) / len(v), 4) for name, v in self._sums.items() if v}
+            self._sums.clear()
+        super().log(logs, *args, **kwargs)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        save_adapter(self._memory_model(), Path(output_dir or str(self.args.output_dir)))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        self._memory_model().load_adapter_parameters(load_adapter_tensors(resume_from_checkpoint))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            super()._save_checkpoint(model, trial)
+            (folder / COMPLETE).write_text("")
+        except (OSError, RuntimeError, DmemError) as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            kept = last_checkpoint(Path(str(self.args.output_dir)))
+            raise ConfigError(
+                f"Could not write {folder}: {error}. Make room or choose another folder, then run the same command again: "
+                f"it goes on from {kept.name if kept else 'the start'}."
+            ) from error
+        for old in _checkpoints(Path(str(self.args.output_dir)))[:-2]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _memory_model(self) -> DeltaMemModel:
+        unwrapped: EpisodeModel = self.accelerator.unwrap_model(self.model)
+        return unwrapped.memory_model
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Whole checkpoints, oldest first."""
+    whole = [p.parent for p in folder.glob(f"checkpoint-*/{COMPLETE}")]
+    return sorted(whole, key=lambda p: int(p.name.rsplit("-", 1)[1]))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end."""
+    return (_checkpoints(folder) or [None])[-1]
+
+
+def train_adapter(
+    recipe: Recipe,
+    model: DeltaMemModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: str | Path,
+    *,
+    callbacks: list[TrainerCallback] | None = None,
+    show_progress: bool = False,
+) -> Path:
+    """Train a model's adapter by a recipe; go on from the folder's last whole checkpoint if there is one.
+
+    Args:
+        recipe: what to do.
+        model: the backbone with a fresh or loaded adapter.
+        tokenizer: the backbone's.
+        folder: checkpoints, `metrics.jsonl` and, at the end, the adapter.
+        callbacks: more `Trainer` callbacks.
+        show_progress: draw progress bars.
+
+    Returns:
+        The folder of the finished adapter, `<folder>/adapter`.
+
+    Raises:
+        ConfigError: data or settings that can't be used, or a folder that can't be written.
+    """
+    folder = Path(folder)
+    o = recipe.optimisation
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=recipe.steps,
+        per_device_train_batch_size=o.conversations_per_step,
+        gradient_accumulation_steps=o.gradient_accumulation_steps,
+        learning_rate=o.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=o.warmup_steps,
+        weight_decay=o.weight_decay,
+        adam_beta2=o.adam_beta2,
+        max_grad_norm=o.max_grad_norm,
+        seed=o.seed,
+        save_steps=recipe.save_every_steps,
+        logging_steps=10,
+        logging_first_step=True,
+        train_sampling_strategy="sequential",
+        remove_unused_columns=False,
+        disable_tqdm=not show_progress,
+        report_to=[],
+        label_names=[],
+    )
+    collator = Collator(
+        tokenizer=ChatTokenizer(tokenizer),
+        by_turn=model.config.memory_write_granularity != "token",
+        pad_id=tokenizer.pad_token_id or 0,
+        **{name: getattr(recipe.rendering, name) for name in ("preamble_share", "online_share", "join_share", "value_weight", "max_tokens")},
+    )
+    per_step = o.conversations_per_step * o.gradient_accumulation_steps * arguments.world_size
+    trainer = AdapterTrainer(
+        recipe=recipe,
+        model=EpisodeModel(model, recipe.objectives),
+        args=arguments,
+        train_dataset=CurriculumDataset(recipe, conversations_per_step=per_step),
+        data_collator=functools.partial(collate, collator=collator, seed=o.seed),
+        callbacks=callbacks,
+    )
+    resume = last_checkpoint(folder)
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    return save_adapter(model, folder / "adapter", dtype=torch.bfloat16)
