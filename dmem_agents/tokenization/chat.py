@@ -51,8 +51,8 @@ class ChatTokenizer:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ConfigError(
-                f"Expected a tokenizer with character offsets, got `{type(tokenizer).__name__}`, which has none. "
-                "Load it with AutoTokenizer from a model that ships a tokenizer.json."
+                f"Expected a tokenizer with character offsets, got `{type(tokenizer).__name__}`, which has "
+                "none. Load it with AutoTokenizer from a model that ships a tokenizer.json."
             )
         self._tokenizer = tokenizer
         self._template = ChatTemplate(tokenizer)
@@ -233,6 +233,7 @@ def _require_unicode(text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise MessageError(
-            f"Expected messages of valid Unicode text; character {error.start} of the rendered chat is an unpaired "
-            'surrogate. Decode the text properly, or clean it: text.encode("utf-8", "replace").decode().'
+            f"Expected messages of valid Unicode text; character {error.start} of the rendered chat is an "
+            "unpaired surrogate. Decode the text properly, or clean it: "
+            'text.encode("utf-8", "replace").decode().'
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _BREAK = re.compile(r"""\n{2,}|(?<=[.!?;:])["')\]”’]*\s+""")
 
@@ -15,4 +16,4 @@ def split_sentences(text: str) -> list[str]:
     sentence, as BPE vocabularies attach a space to the word after it.
     """
     cuts = [0, *(match.start() for match in _BREAK.finditer(text)), len(text)]
-    return [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False) if end > start] or [""]
+    return [text[start:end] for start, end in pairwise(cuts) if end > start] or [""]

@@ -7,7 +7,6 @@ ids, and look each boundary up in the tokenizer's offsets later: the chat is tok
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,14 +90,16 @@ def _extend(text: str, owners: list[int], longer: str, owner: int) -> list[int]:
     A template may take back the end of `text` (an end mark shown on the last message only), or drop
     something inside it while the rest stays (Qwen3 shows an empty think block in the last answer only).
     """
+    if longer.startswith(text):
+        return owners + [owner] * (len(longer) - len(text))
     shared = _common_prefix(text, longer)
     lost, rest = text[shared:], longer[shared:]
     kept = next((len(lost) - i for i in range(1, len(lost)) if rest.startswith(lost[i:])), 0)
     if len(lost) > _MAX_ROLLBACK_CHARS and kept < _MIN_ANCHOR_CHARS:
         raise TemplateError(
-            f"Expected the chat template to leave the text of earlier messages in place; adding message {owner} "
-            f"changed the last {len(lost)} characters before it. Set a `tokenizer.chat_template` that renders "
-            "each message the same way whatever follows it."
+            "Expected the chat template to leave the text of earlier messages in place; adding message "
+            f"{owner} changed the last {len(lost)} characters before it. Set a `tokenizer.chat_template` "
+            "that renders each message the same way whatever follows it."
         )
     return owners[:shared] + owners[len(text) - kept :] + [owner] * (len(rest) - kept)
 
@@ -157,7 +158,14 @@ def _disown_insertions(
 
 
 def _common_prefix(first: str, second: str) -> int:
-    return len(os.path.commonprefix((first, second)))
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _common_suffix(first: str, second: str) -> int:

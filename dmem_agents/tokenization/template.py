@@ -103,9 +103,11 @@ class ChatTemplate:
         """The message's text as handed to the template: with tool calls and results, where those are text."""
         if self.traits.tools:
             return message.content
-        return _hermes(message)["content"]
+        return str(_hermes(message)["content"])
 
-    def _reshape(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def _reshape(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
         traits = self.traits
         entries = [entry for message in messages for entry in self._entries(message)]
         if tools and not traits.tools:
@@ -128,14 +130,20 @@ class ChatTemplate:
         if message.tool_call_id is not None:
             entry["tool_call_id"] = message.tool_call_id
         calls = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": dict(call.arguments)}}
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": dict(call.arguments)},
+            }
             for call in message.tool_calls
         ]
         if not calls:
             return [entry]
         if self.traits.parallel_calls:
             return [{**entry, "tool_calls": calls}]
-        return [{**entry, "content": "" if i else message.content, "tool_calls": [c]} for i, c in enumerate(calls)]
+        return [
+            {**entry, "content": "" if i else message.content, "tool_calls": [c]} for i, c in enumerate(calls)
+        ]
 
     def _render(
         self,
@@ -145,7 +153,7 @@ class ChatTemplate:
     ) -> str:
         try:
             text = self._tokenizer.apply_chat_template(
-                entries,  # type: ignore[arg-type]  # annotated for str values; tool calls are lists
+                entries,
                 tools=tools,  # type: ignore[arg-type]  # annotated as list[dict]
                 add_generation_prompt=add_generation_prompt,
                 tokenize=False,
@@ -185,7 +193,11 @@ class ChatTemplate:
         parameters = {"type": "object", "properties": {"delta": {"type": "string"}}}
         function = {"name": "bravo", "description": "Alpha", "parameters": parameters}
         made = [
-            {"id": f"call_{name}_1", "type": "function", "function": {"name": name, "arguments": {"delta": "Echo"}}}
+            {
+                "id": f"call_{name}_1",
+                "type": "function",
+                "function": {"name": name, "arguments": {"delta": "Echo"}},
+            }
             for name in names
         ]
         entries: list[dict[str, Any]] = [
@@ -194,10 +206,10 @@ class ChatTemplate:
             {"role": "tool", "content": "Golf", "tool_call_id": made[0]["id"], "name": names[0]},
             {"role": "assistant", "content": "Hotel"},
         ]
-        tools = [{"type": "function", "function": function}]
-        return self._shows(entries, ("Foxtrot", *names, "Echo", "Golf", "Hotel"), tools=tools) and self._shows(
-            entries, ("Alpha",), tools=tools
-        )
+        tools: list[Mapping[str, Any]] = [{"type": "function", "function": function}]
+        return self._shows(
+            entries, ("Foxtrot", *names, "Echo", "Golf", "Hotel"), tools=tools
+        ) and self._shows(entries, ("Alpha",), tools=tools)
 
     def _shows(
         self,
@@ -229,7 +241,10 @@ def _hermes(message: Message) -> dict[str, Any]:
         + "\n</tool_call>"
         for call in message.tool_calls
     ]
-    return {"role": message.role, "content": "\n".join([message.content, *calls] if message.content else calls)}
+    return {
+        "role": message.role,
+        "content": "\n".join([message.content, *calls] if message.content else calls),
+    }
 
 
 def _tool_block(tools: Sequence[Mapping[str, Any]]) -> str:

@@ -1,0 +1,323 @@
+"""Which of the incoming messages are new, from which state they are absorbed, and which are shown.
+
+Pure logic over message digests. Knows nothing of tokens, states or stores.
+
+Words: *head* is the state after the last absorbed message, *base* the state before the current turn. A turn
+opens with a user message that no user message precedes, and reaches up to the next such message: the
+answer, tool calls and tool results are part of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+from dmem_agents.errors import ConfigError, HistoryDivergedError, MessageError, StateError
+from dmem_agents.messages import Message
+
+MAX_DIGESTS = 512
+"""So many digests of absorbed messages are kept."""
+
+OnDivergence = Literal["absorb_new", "rebuild", "error"]
+Start = Literal["head", "base", "empty"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watermark:
+    """How far an agent's state has come. Raises `StateError` for counts that contradict each other."""
+
+    digests: tuple[bytes, ...] = ()
+    """Digests of the last absorbed messages, oldest first."""
+    absorbed: int = 0
+    """Messages absorbed in all; more than `digests` holds once the oldest were dropped."""
+    turn_length: int = 0
+    """How many of the absorbed messages head stands for and base does not."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.turn_length <= self.absorbed or len(self.digests) > self.absorbed:
+            raise StateError(
+                f"Expected at most as many digests ({len(self.digests)}) and messages of the current turn "
+                f"({self.turn_length}) as absorbed messages, got {self.absorbed} absorbed. The record is "
+                "damaged: restore it from an export, or forget the agent."
+            )
+
+    def base(self) -> Watermark:
+        """The watermark of base, as far as the kept digests know it."""
+        known = self.digests[: max(0, len(self.digests) - self.turn_length)]
+        return Watermark(digests=known, absorbed=self.absorbed - self.turn_length)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TurnPlan:
+    """What to do with one call's messages. All numbers are indices into the incoming messages."""
+
+    start: Start
+    """The state to begin with: the stored head, the stored base, or an empty one."""
+    kept: Watermark
+    """What that state stands for."""
+    absorb: tuple[tuple[int, ...], ...]
+    """Older turns that are new: to be written one after the other, before the current turn."""
+    turn: tuple[int, ...]
+    """The current turn, shown to the model."""
+    write: frozenset[int]
+    """Those of `turn` that are new to the state the turn runs from."""
+    appended: tuple[int, ...]
+    """The messages that the new head stands for and `kept` does not, in order."""
+    skipped: int
+    """How many messages are left out, as absorbed already or as older than what was absorbed."""
+    diverged: bool = False
+    """The messages contradict what was absorbed."""
+    reason: str = ""
+    """What a warning should say when `diverged`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """`incoming[first:end]` ends what was absorbed."""
+
+    first: int
+    end: int
+
+
+_NOTHING = _Run(0, 0)
+
+
+def align(
+    incoming: Sequence[Message],
+    watermark: Watermark,
+    *,
+    on_divergence: OnDivergence = "absorb_new",
+    regenerate: bool = False,
+) -> TurnPlan:
+    """Find what is new in a call's messages, whatever part of the history the caller sent again.
+
+    System messages are shown by the caller of this function and never aligned. A call with one user message
+    brings new text, even text that was said before.
+
+    Args:
+        incoming: The messages of this call, in order.
+        watermark: How far the agent's stored state has come.
+        on_divergence: What to do with messages that contradict the absorbed ones further back than the
+            current turn: absorb those that are new on top of everything, absorb all of them into an empty
+            state, or refuse.
+        regenerate: These messages replace the current turn: roll back to base where they fit it.
+
+    Raises:
+        MessageError: There is no message but the system's.
+        HistoryDivergedError: The messages contradict the absorbed ones, and `on_divergence` is "error".
+        ConfigError: `on_divergence` is none of its values.
+    """
+    if on_divergence not in ("absorb_new", "rebuild", "error"):
+        raise ConfigError(
+            f'Expected on_divergence as "absorb_new", "rebuild" or "error", got {on_divergence!r}.'
+        )
+    chat = _Chat(incoming)
+    base = watermark.base()
+    rolls_back = regenerate and watermark.turn_length > 0
+    if chat.roles == ["user"]:
+        return _plan(chat, "base", base) if rolls_back else _plan(chat, "head", watermark)
+    if not rolls_back:
+        run = _find_run(chat.digests, watermark)
+        if run is not None:
+            return _continue(chat, watermark, run)
+    run = _find_run(chat.digests, base) or _reopened(chat.digests, watermark, anyhow=rolls_back)
+    if run is not None:
+        return _plan(chat, "base", base, run)
+    if not _contradicts(chat.digests, watermark):
+        return _plan(chat, "base", base) if rolls_back else _plan(chat, "head", watermark)
+    return _diverged(chat, watermark, on_divergence)
+
+
+def next_watermark(
+    plan: TurnPlan, digests: Sequence[bytes], answer: bytes | None, *, max_digests: int = MAX_DIGESTS
+) -> Watermark:
+    """The watermark to store with the new head; its base is the state that the current turn ran from.
+
+    Args:
+        plan: The plan that was carried out.
+        digests: One digest per incoming message, the system's included.
+        answer: Digest of the answer; None when none was generated.
+        max_digests: So many digests are kept, the newest ones.
+    """
+    added = [digests[index] for index in plan.appended] + ([] if answer is None else [answer])
+    current = set(plan.turn)
+    return Watermark(
+        digests=(*plan.kept.digests, *added)[-max_digests:],
+        absorbed=plan.kept.absorbed + len(added),
+        turn_length=sum(index in current for index in plan.appended) + (answer is not None),
+    )
+
+
+def shown_context(
+    incoming: Sequence[Message], plan: TurnPlan, context: Literal["turn", "full"] | int
+) -> tuple[int, ...]:
+    """Indices of the earlier messages that are shown before the current turn, for reading only.
+
+    Args:
+        incoming: The messages of this call.
+        plan: What `align` said about them.
+        context: "turn" for none, a number for so many of the last ones, "full" for all that were sent.
+
+    Raises:
+        ConfigError: `context` is none of these.
+    """
+    if context not in ("turn", "full") and (
+        isinstance(context, bool) or not isinstance(context, int) or context < 0
+    ):
+        raise ConfigError(f'Expected context as "turn", "full" or a number of messages, got {context!r}.')
+    earlier = [i for i, m in enumerate(incoming) if m.role != "system" and i < plan.turn[0]]
+    if context == "full":
+        return tuple(earlier)
+    return () if context in ("turn", 0) else tuple(earlier[-int(context) :])
+
+
+class _Chat:
+    """The messages that count (all but the system's), addressed by position; `index` leads back."""
+
+    def __init__(self, incoming: Sequence[Message]) -> None:
+        self.index = [i for i, message in enumerate(incoming) if message.role != "system"]
+        self.roles = [incoming[i].role for i in self.index]
+        self.digests = [incoming[i].digest() for i in self.index]
+        if not self.index:
+            raise MessageError(
+                f"Expected at least one message of a user, assistant or tool, got {len(incoming)} messages, "
+                "none of them such. Add a user message."
+            )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def opens_turn(self, position: int) -> bool:
+        return self.roles[position] == "user" and (position == 0 or self.roles[position - 1] != "user")
+
+    def turn_start(self, position: int) -> int | None:
+        """Where the turn around `position` opens; None when it opened before the first message."""
+        return next((p for p in range(position, -1, -1) if self.opens_turn(p)), None)
+
+    def shown_from(self, run: _Run) -> int:
+        """Where the turn that goes on after `run` opens, not reaching back before the run."""
+        return max(self.turn_start(min(run.end, len(self) - 1)) or 0, run.first)
+
+    def turns(self, positions: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+        """The messages at `positions`, grouped by turn."""
+        groups: dict[int, list[int]] = {}
+        for position in positions:
+            opening = self.turn_start(position)
+            groups.setdefault(-1 if opening is None else opening, []).append(self.index[position])
+        return tuple(tuple(group) for group in groups.values())
+
+    def indices(self, positions: Sequence[int]) -> tuple[int, ...]:
+        return tuple(self.index[position] for position in positions)
+
+
+def _find_run(digests: Sequence[bytes], known: Watermark) -> _Run | None:
+    """The longest run of incoming messages that ends as `known` ends, when it is evidence enough.
+
+    It is when nothing precedes it (a full or trimmed history), when it holds all we know, or two messages.
+    """
+    best: tuple[tuple[int, bool, bool, int], _Run] | None = None
+    for end in range(1, len(digests) + 1):
+        length = 0
+        while (
+            length < min(end, len(known.digests)) and digests[end - 1 - length] == known.digests[-1 - length]
+        ):
+            length += 1
+        first = end - length
+        if length >= 2 or (length == 1 and (first == 0 or len(known.digests) == 1)):
+            # Among equally long runs of repeated texts: the one where a full history would have it, then
+            # one that leaves nothing before it unexplained, then the latest.
+            explained = first == 0 or length == len(known.digests)
+            rank = (length, end == known.absorbed, explained, end)
+            if best is None or rank > best[0]:
+                best = (rank, _Run(first, end))
+    return best[1] if best else None
+
+
+def _reopened(digests: Sequence[bytes], watermark: Watermark, *, anyhow: bool) -> _Run | None:
+    """The empty run before messages that repeat the current turn from its opening and stop short of its end.
+
+    One message alone is no evidence, unless the caller said so (`anyhow`): then the opening may differ too
+    if nothing was absorbed before it.
+    """
+    length = watermark.turn_length
+    if not 0 < length <= len(watermark.digests):
+        return None
+    current = watermark.digests[-length:]
+    stops_short = 2 <= len(digests) < length and current[: len(digests)] == tuple(digests)
+    if stops_short or (anyhow and (digests[0] == current[0] or length == watermark.absorbed)):
+        return _Run(0, 0)
+    return None
+
+
+def _contradicts(digests: Sequence[bytes], watermark: Watermark) -> bool:
+    """Whether some of the absorbed history is in `digests`: its first message, or any two in a row."""
+    if len(digests) < 2:
+        return False
+    known = watermark.digests
+    return digests[0] in known or not set(pairwise(known)).isdisjoint(pairwise(digests))
+
+
+def _continue(chat: _Chat, watermark: Watermark, run: _Run) -> TurnPlan:
+    """Go on after a run that reaches head; inside a turn, run the whole turn again from base if it fits."""
+    start = chat.shown_from(run)
+    if start < run.end and run.end - start == watermark.turn_length:
+        return _plan(chat, "base", watermark.base(), _Run(start, start))
+    return _plan(chat, "head", watermark, run)
+
+
+def _plan(chat: _Chat, start: Start, kept: Watermark, run: _Run = _NOTHING) -> TurnPlan:
+    """Absorb everything after `run`; the last turn is the current one, shown whole if `run` cuts it."""
+    last = chat.turn_start(len(chat) - 1)
+    if last is None or last < run.end:
+        last = chat.shown_from(run)
+    new = range(run.end, len(chat))
+    return TurnPlan(
+        start=start,
+        kept=kept,
+        absorb=chat.turns([position for position in new if position < last]),
+        turn=chat.indices(range(last, len(chat))),
+        write=frozenset(chat.indices([position for position in new if position >= last])),
+        appended=chat.indices(new),
+        skipped=run.end,
+    )
+
+
+def _diverged(chat: _Chat, watermark: Watermark, on_divergence: OnDivergence) -> TurnPlan:
+    """Follow `on_divergence` for messages that contradict what was absorbed before the current turn."""
+    known = Counter(watermark.digests)
+    new = []
+    for position, digest in enumerate(chat.digests):
+        said_now = position == len(chat) - 1 and chat.roles[position] == "user"
+        if known[digest] and not said_now:
+            known[digest] -= 1
+        else:
+            new.append(position)
+    what = (
+        f"Expected messages that continue the {watermark.absorbed} absorbed ones, or those before the "
+        f"current turn of {watermark.turn_length}; got {len(chat)}, of which {len(chat) - len(new)} were "
+        "absorbed, but in another order or place: the history was edited further back than the last turn."
+    )
+    if on_divergence == "error":
+        raise HistoryDivergedError(
+            f'{what} Send the history as it was answered, or choose on_divergence="absorb_new" (absorb what '
+            'is new on top) or "rebuild" (absorb these messages into an empty state, which replaces the old).'
+        )
+    if on_divergence == "rebuild":
+        plan = _plan(chat, "empty", Watermark())
+        return replace(plan, diverged=True, reason=f"{what} The state is rebuilt from these messages alone.")
+    last = chat.turn_start(len(chat) - 1) or 0
+    return TurnPlan(
+        start="head",
+        kept=watermark,
+        absorb=chat.turns([position for position in new if position < last]),
+        turn=chat.indices(range(last, len(chat))),
+        write=frozenset(chat.indices([position for position in new if position >= last])),
+        # From the first new one on, known ones included: so the next call finds them in one run.
+        appended=chat.indices(range(new[0], len(chat)) if new else ()),
+        skipped=len(chat) - len(new),
+        diverged=True,
+        reason=f"{what} The {len(new)} new ones are absorbed on top; what they replace stays absorbed.",
+    )
