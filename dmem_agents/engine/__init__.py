@@ -1,0 +1,23 @@
+"""Batched generation over token ids and states: many agents, one forward. Knows nothing of messages or stores."""
+
+from __future__ import annotations
+
+from dmem_agents.engine.engine import Engine
+from dmem_agents.engine.requests import (
+    FinishReason,
+    Generation,
+    GenerationRequest,
+    GenerationResult,
+    Prompt,
+    SamplingParams,
+)
+
+__all__ = [
+    "Engine",
+    "FinishReason",
+    "Generation",
+    "GenerationRequest",
+    "GenerationResult",
+    "Prompt",
+    "SamplingParams",
+]

@@ -1,0 +1,64 @@
+"""Choosing the next token from one row's scores. Knows nothing of requests, batches or text."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from dmem_agents.errors import EngineError
+
+
+class TokenSampler:
+    """One request's way of choosing tokens, with a random generator of its own.
+
+    Scores are filtered on the CPU in float32: temperature, then top-k, then top-p, by transformers' own processors.
+    So the choice depends on this row's scores and seed alone, whatever its neighbours, the device or the dtype.
+
+    Args:
+        temperature: 0 takes the highest score, and the lowest id among equal ones.
+        top_k: keep this many tokens; 0 keeps all.
+        top_p: keep the smallest set of tokens with this much probability; 1 keeps all.
+        seed: of the generator; None draws one.
+    """
+
+    def __init__(self, *, temperature: float, top_k: int, top_p: float, seed: int | None) -> None:
+        self._greedy = temperature == 0
+        self._processors = LogitsProcessorList()
+        self._generator = torch.Generator()
+        if self._greedy:
+            return
+        if temperature != 1:
+            self._processors.append(TemperatureLogitsWarper(float(temperature)))
+        if top_k > 0:
+            self._processors.append(TopKLogitsWarper(top_k))
+        if top_p < 1:
+            self._processors.append(TopPLogitsWarper(top_p))
+        if seed is None:
+            self._generator.seed()
+        else:
+            self._generator.manual_seed(seed)
+
+    def __call__(self, scores: Tensor) -> int:
+        """The next token's id.
+
+        Args:
+            scores: `[V]` logits, any float dtype and device.
+
+        Raises:
+            EngineError: a score is NaN, so no choice would mean anything.
+        """
+        row = scores.detach().to("cpu", torch.float32)
+        if bool(torch.isnan(row).any()):
+            raise EngineError(
+                "Expected numbers as the model's scores, got NaN. The weights or the agent's state are broken, "
+                "or the dtype overflows on this model: try dtype='float32'."
+            )
+        if self._greedy:
+            return int(torch.argmax(row))
+        no_history = cast("torch.LongTensor", torch.empty(1, 0, dtype=torch.long))
+        filtered = self._processors(no_history, cast("torch.FloatTensor", row.unsqueeze(0)))
+        probabilities = torch.softmax(filtered[0], dim=-1)
+        return int(torch.multinomial(probabilities, 1, generator=self._generator))

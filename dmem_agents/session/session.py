@@ -1,0 +1,352 @@
+"""The session: one model and one store, and the turns of many agents on them. Sync and async are twins of one flow."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+import weakref
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import platformdirs
+
+from dmem_agents.agents import check_agent_id, current_agent
+from dmem_agents.engine import Engine
+from dmem_agents.errors import ConfigError, EngineClosedError
+from dmem_agents.messages import Message
+from dmem_agents.session.commands import AsyncEvents, Events, SyncEvents, drive, drive_async
+from dmem_agents.session.options import AgentInfo, Reply, ReplyChunk, SessionConfig, TurnOptions
+from dmem_agents.session.turn import Runtime, Turn, TurnInput
+from dmem_agents.state import decode_record
+from dmem_agents.store import AsyncStateStore, StateStore, ThreadedStateStore, open_async_store, open_store
+from dmem_agents.tokenization import ChatTokenizer
+
+if TYPE_CHECKING:
+    from dmem_agents.model.loading import LoadedModel
+
+_NETWORKED: Final = ("redis://", "rediss://", "unix://")
+
+
+class MemorySession:
+    """Turns of many agents over one model and one store. Safe to use from several threads and event loops.
+
+    Opening loads nothing: the model comes with the first turn, the store with its first use. `open_session` shares
+    sessions of equal configs within the process; construct one directly to have your own.
+
+    Args:
+        config: which model and store.
+        loaded: a model that is in memory already, such as one just trained; `config` then names none.
+    """
+
+    def __init__(self, config: SessionConfig | None = None, *, loaded: LoadedModel | None = None) -> None:
+        self.config = config or SessionConfig()
+        self._loaded = loaded
+        self._lock = threading.RLock()
+        self._runtime: Runtime | None = None
+        self._store: StateStore | None = None
+        self._async_stores: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncStateStore]
+        self._async_stores = weakref.WeakKeyDictionary()
+        self._closed = False
+
+    def reply(
+        self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
+    ) -> Reply:
+        """Run one turn: answer these messages with the agent's memory, and commit what it became.
+
+        Args:
+            messages: as much of the chat as the caller has; what is new in it is worked out.
+            agent_id: whose memory; None takes the agent of the running `with agent(...)` block. Without any, an
+                empty memory is used and thrown away.
+            options: sampling, stop texts, context, what is written; the defaults when None.
+
+        Raises:
+            AgentIdError: the id is unusable, or missing while `require_agent` is set.
+            MessageError: there is nothing to answer, or it can't be shown to the model.
+            ContextOverflowError: the shown messages don't fit the context window.
+            HistoryDivergedError: the messages contradict the absorbed ones, and `on_divergence` is "error".
+            StateMismatchError: the agent's state was written under another model or adapter.
+            StateCorruptError: the stored record is damaged.
+            LeaseTimeoutError: another turn of this agent runs for too long.
+            StateConflictError: somebody else changed the record meanwhile; repeat the turn.
+            StoreError: the store can't be reached or did not do its work.
+            EngineError: the model failed. In every case the stored record is as it was.
+        """
+        return _last(self._turn(messages, agent_id, options, generate=True, stream=False))
+
+    def stream(
+        self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
+    ) -> Iterator[ReplyChunk]:
+        """`reply`, with the text as it comes. The last chunk carries the `Reply`, after the turn was committed.
+
+        Closing the iterator before its last chunk ends the turn and commits nothing.
+        """
+        return self._turn(messages, agent_id, options, generate=True, stream=True)
+
+    def absorb(
+        self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
+    ) -> Reply:
+        """Write messages into the agent's memory without answering. Raises what `reply` raises.
+
+        Messages that were absorbed before are not written again. The reply has no text.
+        """
+        return _last(self._turn(messages, agent_id, options, generate=False, stream=False))
+
+    async def areply(
+        self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
+    ) -> Reply:
+        """See `reply`. A cancelled task ends the turn."""
+        return await _alast(self._aturn(messages, agent_id, options, generate=True, stream=False))
+
+    def astream(
+        self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
+    ) -> AsyncIterator[ReplyChunk]:
+        """See `stream`."""
+        return self._aturn(messages, agent_id, options, generate=True, stream=True)
+
+    async def aabsorb(
+        self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
+    ) -> Reply:
+        """See `absorb`."""
+        return await _alast(self._aturn(messages, agent_id, options, generate=False, stream=False))
+
+    def info(self, agent_id: str) -> AgentInfo | None:
+        """What the store knows about an agent; None when it knows none. Loads no model.
+
+        Raises:
+            StateCorruptError: the stored record is damaged.
+        """
+        stored = self.store.load(check_agent_id(agent_id))
+        if stored is None:
+            return None
+        record = decode_record(stored.data, agent_id=agent_id)
+        return AgentInfo(
+            agent_id=agent_id,
+            version=stored.version,
+            fingerprint=record.fingerprint,
+            turns=record.turns,
+            absorbed_messages=record.absorbed,
+            updated_at=record.updated_at,
+            record_bytes=len(stored.data),
+            base=record.base,
+            head=record.head,
+        )
+
+    def forget(self, agent_id: str) -> bool:
+        """Delete everything stored of an agent. A turn of it that is running will fail with `StateConflictError`.
+
+        Returns:
+            Whether there was anything.
+        """
+        return self.store.delete(check_agent_id(agent_id))
+
+    def list_agents(self, prefix: str = "") -> Iterator[str]:
+        """Ids of the stored agents that start with `prefix`, in no order."""
+        return self.store.list_agents(prefix)
+
+    @property
+    def store(self) -> StateStore:
+        """The session's store, opened at the first use.
+
+        Raises:
+            ConfigError: the session was given an `AsyncStateStore`.
+        """
+        with self._lock:
+            self._require_open()
+            if self._store is None:
+                configured = self.config.store
+                if isinstance(configured, AsyncStateStore):
+                    raise ConfigError(
+                        "This session has an AsyncStateStore, which serves areply, astream and aabsorb only. "
+                        "Pass a store URL or a StateStore to use the sync methods."
+                    )
+                url = default_store_url() if configured is None else configured
+                self._store = open_store(url) if isinstance(url, str) else url
+            return self._store
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the model and adapter; loads them."""
+        return self._load().fingerprint
+
+    def warm_up(self) -> None:
+        """Load the model now rather than at the first turn."""
+        self._load()
+
+    def close(self) -> None:
+        """End running turns with `EngineClosedError`, let the model go, close a store that a URL named."""
+        with self._lock:
+            self._closed = True
+            runtime, store = self._runtime, self._store
+            self._runtime = self._store = self._loaded = None
+            self._async_stores = weakref.WeakKeyDictionary()
+        with _registry_lock:
+            if _registry.get(self.config) is self:
+                del _registry[self.config]
+        if runtime is not None:
+            runtime.engine.close()
+        if store is not None and store is not self.config.store:
+            store.close()
+
+    async def aclose(self) -> None:
+        """`close`, and give back the connections that this event loop opened."""
+        own = self._async_stores.pop(asyncio.get_running_loop(), None)
+        if own is not None and own is not self.config.store:
+            await own.aclose()
+        await asyncio.to_thread(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _turn(
+        self,
+        messages: Sequence[Message],
+        agent_id: str | None,
+        options: TurnOptions | None,
+        *,
+        generate: bool,
+        stream: bool,
+    ) -> Iterator[ReplyChunk]:
+        events = SyncEvents()
+        turn = self._prepare(messages, agent_id, options, events, generate=generate, stream=stream)
+        return drive(turn.run(), runtime=self._load, store=lambda: self.store, events=events)
+
+    def _aturn(
+        self,
+        messages: Sequence[Message],
+        agent_id: str | None,
+        options: TurnOptions | None,
+        *,
+        generate: bool,
+        stream: bool,
+    ) -> AsyncIterator[ReplyChunk]:
+        events = AsyncEvents()
+        turn = self._prepare(messages, agent_id, options, events, generate=generate, stream=stream)
+        return drive_async(turn.run(), runtime=self._load, store=self._async_store, events=events)
+
+    def _prepare(
+        self,
+        messages: Sequence[Message],
+        agent_id: str | None,
+        options: TurnOptions | None,
+        events: Events,
+        *,
+        generate: bool,
+        stream: bool,
+    ) -> Turn:
+        """Check a call before anything is loaded or waited for."""
+        who = current_agent() if agent_id is None else check_agent_id(agent_id)
+        call = TurnInput(
+            messages=tuple(messages),
+            agent_id=who,
+            options=options or TurnOptions(),
+            generate=generate,
+            stream=stream,
+        )
+        return Turn(call, config=self.config, events=events)
+
+    def _load(self) -> Runtime:
+        """The model behind its engine; loaded once, whoever asks first."""
+        with self._lock:
+            self._require_open()
+            if self._runtime is None:
+                loaded, config = self._loaded, self.config
+                if loaded is None:
+                    from dmem_agents.model.loading import load_model
+
+                    loaded = load_model(
+                        config.model,
+                        config.adapter,
+                        dtype=config.dtype,
+                        device=config.device,
+                        attn_implementation=config.attn_implementation,
+                        revision=config.revision,
+                    )
+                self._runtime = Runtime(
+                    engine=Engine(loaded.model, max_batch_size=config.max_batch_size),
+                    chat=ChatTokenizer(loaded.tokenizer),
+                    fingerprint=loaded.model.fingerprint,
+                    max_context=loaded.model.max_context,
+                )
+            return self._runtime
+
+    def _async_store(self) -> AsyncStateStore:
+        """The same data for the running event loop. Connections belong to the loop that opened them."""
+        configured = self.config.store
+        if isinstance(configured, AsyncStateStore):
+            return configured
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            self._require_open()
+            if loop not in self._async_stores:
+                networked = isinstance(configured, str) and configured.startswith(_NETWORKED)
+                self._async_stores[loop] = (
+                    open_async_store(str(configured)) if networked else ThreadedStateStore(self.store)
+                )
+            return self._async_stores[loop]
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise EngineClosedError("This session is closed. Open a new one with open_session(config).")
+
+
+_registry: dict[SessionConfig, MemorySession] = {}
+_registry_lock = threading.Lock()
+
+
+def open_session(config: SessionConfig | None = None) -> MemorySession:
+    """The process's session for this config: equal configs share one model, engine and store.
+
+    Loads nothing yet. `close` on the session takes it out of the process; the next call opens a new one.
+    """
+    key = config or SessionConfig()
+    with _registry_lock:
+        if key not in _registry:
+            _registry[key] = MemorySession(key)
+        return _registry[key]
+
+
+def default_store_url() -> str:
+    """The SQLite file in the user's data folder that agents live in when no store is named."""
+    folder = Path(platformdirs.user_data_dir("dmem-agents", appauthor=False))
+    return f"sqlite:///{folder / 'agents.db'}"
+
+
+@atexit.register
+def _close_all() -> None:
+    """End the engines' threads while the interpreter still runs."""
+    for session in list(_registry.values()):
+        session.close()
+
+
+def _last(chunks: Iterator[ReplyChunk]) -> Reply:
+    reply = None
+    for chunk in chunks:
+        reply = chunk.reply
+    if reply is None:
+        raise RuntimeError("The turn ended without a reply.")  # unreachable: a turn emits one or raises
+    return reply
+
+
+async def _alast(chunks: AsyncIterator[ReplyChunk]) -> Reply:
+    reply = None
+    async for chunk in chunks:
+        reply = chunk.reply
+    if reply is None:
+        raise RuntimeError("The turn ended without a reply.")  # unreachable: a turn emits one or raises
+    return reply
