@@ -1,4 +1,4 @@
-"""The slow scan against the equations of delta-mem.md §1.3, written out once more in plain numpy, unbatched."""
+"""The slow scan against the equations of delta-mem.md §1.3, once more in plain numpy, unbatched."""
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
@@ -320,12 +319,18 @@ def test_an_attach_that_fails_leaves_the_backbone_plain() -> None:
 @pytest.mark.parametrize(
     "state",
     [
-        torch.zeros(2, 1, 1, 8, 8), torch.zeros(2, 3, 1, 8, 8), torch.zeros(3, 2, 1, 8, 8),
-        torch.zeros(2, 2, 2, 8, 8), torch.zeros(2, 2, 1, 4, 4), torch.zeros(2, 2, 8, 8), torch.zeros(2, 2, 1, 8, 8, dtype=torch.float64),
-        torch.zeros(2, 2, 1, 8, 8, dtype=torch.bfloat16), torch.zeros(2, 2, 1, 8, 8, dtype=torch.int64),
+        torch.zeros(2, 1, 1, 8, 8),
+        torch.zeros(2, 3, 1, 8, 8),
+        torch.zeros(3, 2, 1, 8, 8),
+        torch.zeros(2, 2, 2, 8, 8),
+        torch.zeros(2, 2, 1, 4, 4),
+        torch.zeros(2, 2, 8, 8),
+        torch.zeros(2, 2, 1, 8, 8, dtype=torch.float64),
+        torch.zeros(2, 2, 1, 8, 8, dtype=torch.bfloat16),
+        torch.zeros(2, 2, 1, 8, 8, dtype=torch.int64),
     ],
     ids=lambda state: f"{list(state.shape)} {state.dtype}",
-)  # fmt: skip
+)
 @pytest.mark.parametrize("write", [True, False])
 def test_a_state_that_does_not_fit_is_refused_with_both_shapes_and_never_reset(
     state: Tensor, write: bool
@@ -401,6 +406,25 @@ def test_new_weights_are_used_at_once_however_they_were_set() -> None:
             for name, parameter in model.adapter_parameters().items():
                 (parameter if change == "copy_" else parameter.data).copy_(new[name])
         assert torch.equal(model.forward(ids).state, fresh.forward(ids).state), change
+
+
+def test_weights_after_a_fused_optimiser_step_are_used_at_once_and_change_the_fingerprint() -> None:
+    """The paper trains with fused AdamW, whose step leaves torch's version counters where they were."""
+    model, fresh, ids = _attached(), _attached(), _ids(1, 6)
+    with torch.no_grad():
+        before, fingerprint = model.forward(ids).state, model.fingerprint
+    trained = [p for p in model.adapter_parameters().values() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=0.1, fused=True)
+    model.forward(ids).logits.square().sum().backward()
+    optimiser.step()
+    fresh.load_adapter_parameters(
+        {name: p.detach().clone() for name, p in model.adapter_parameters().items()}
+    )
+    with torch.no_grad():
+        after, expected = model.forward(ids).state, fresh.forward(ids).state
+    assert not torch.equal(expected, before)
+    assert torch.equal(after, expected)
+    assert model.fingerprint == fresh.fingerprint != fingerprint
 
 
 def test_inference_mode_first_does_not_spoil_training_later() -> None:
