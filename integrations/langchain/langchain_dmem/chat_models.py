@@ -1,0 +1,217 @@
+"""`DeltaMemLLM` for LangChain and LangGraph: a chat model over one memory session.
+
+Converts messages, finds out whose memory a call is about, and leaves the rest to the session. Knows nothing
+of tokens, states or stores.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, closing
+from typing import Any, Self
+
+from langchain_core.caches import BaseCache
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableConfig, ensure_config
+from pydantic import ConfigDict, Field
+
+from dmem_agents import ChatModelSettings, TurnOptions
+from langchain_dmem.conversion import to_chat_result, to_chunk, to_messages
+
+
+class DeltaMemLLM(ChatModelSettings, BaseChatModel):
+    """A local chat model that remembers each agent in a small learned state instead of in the prompt.
+
+    Takes the arguments of `ChatModelSettings` and those of every LangChain chat model. The constructor loads
+    nothing; the first call does. Each call is one turn of one agent, committed wholly or not at all.
+
+    Whose memory a call is about, first match: the call's `agent_id=`, this model's `agent_id`,
+    `with agent("alice"):`, `config["configurable"]["agent_id"]`, `agent_id` of LangGraph's runtime context,
+    and the `thread_id` if `thread_id_as_agent`. Nobody: an empty memory that is not kept.
+
+    Calls that LangChain makes for its own ends (summaries, tool selection: those with `lc_source` in their
+    metadata) are read-only.
+
+    Example:
+        llm = DeltaMemLLM()
+        llm.invoke("My cat is called Tom.", agent_id="alice")
+        llm.invoke("What is my cat called?", agent_id="alice")
+
+    Raises:
+        ConfigError: an argument that is unknown, of the wrong type or out of its range.
+        AgentIdError: `agent_id` can't name an agent.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True, extra="forbid")
+
+    cache: BaseCache | bool | None = Field(default=False, exclude=True)
+    """LangChain's response cache; off, because a cached answer would skip the memory."""
+    thread_id_as_agent: bool = False
+    """True lets `config["configurable"]["thread_id"]` name the agent when nothing else does."""
+
+    def invoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """One turn. `kwargs` override the model's arguments for this call; `agent_id` says whose it is."""
+        return super().invoke(input, config, stop=stop, **self._told_by(config, kwargs))
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """`invoke` for asyncio."""
+        return await super().ainvoke(input, config, stop=stop, **self._told_by(config, kwargs))
+
+    def stream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """One turn, piece by piece. The agent is settled now; a stream left before its end stores nothing."""
+        return super().stream(input, config, stop=stop, **self._told_by(config, kwargs))
+
+    def astream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """`stream` for asyncio."""
+        return super().astream(input, config, stop=stop, **self._told_by(config, kwargs))
+
+    def stream_events(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """LangChain's event stream of one turn."""
+        return super().stream_events(input, config, **self._told_by(config, kwargs))
+
+    def astream_events(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """`stream_events` for asyncio."""
+        return super().astream_events(input, config, **self._told_by(config, kwargs))
+
+    def for_agent(self, agent_id: str) -> Self:
+        """The same model bound to an agent; engine, store and every other argument are shared.
+
+        Raises:
+            AgentIdError: the id can't name an agent.
+        """
+        bound = super().for_agent(agent_id)
+        bound.__dict__.pop("_serialized", None)  # LangChain's cached description of the unbound model
+        return bound
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        agent_id, options = self._turn(stop, kwargs)
+        reply = self._memory_session().reply(to_messages(messages), agent_id=agent_id, options=options)
+        return to_chat_result(reply, model_name=self._model_name())
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        agent_id, options = self._turn(stop, kwargs)
+        reply = await self._memory_session().areply(to_messages(messages), agent_id=agent_id, options=options)
+        return to_chat_result(reply, model_name=self._model_name())
+
+    # Neither streaming method reports to `run_manager`: its callers report each chunk they get.
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        agent_id, options = self._turn(stop, kwargs)
+        turn = self._memory_session().stream(to_messages(messages), agent_id=agent_id, options=options)
+        with closing(turn) as chunks:
+            for chunk in chunks:
+                yield to_chunk(chunk, model_name=self._model_name())
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        agent_id, options = self._turn(stop, kwargs)
+        turn = self._memory_session().astream(to_messages(messages), agent_id=agent_id, options=options)
+        async with aclosing(turn) as chunks:
+            async for chunk in chunks:
+                yield to_chunk(chunk, model_name=self._model_name())
+
+    def _told_by(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """`kwargs` with what `config` says of the agent; LangChain shows `_generate` no `configurable`."""
+        known = ensure_config(config)
+        told = dict(kwargs)
+        told["agent_id"] = self._resolve_agent(kwargs.get("agent_id"), self._agents_in(known))
+        if known["metadata"].get("lc_source"):
+            told["read_only"] = True
+        return told
+
+    def _agents_in(self, config: RunnableConfig) -> Iterator[object]:
+        configurable = config.get("configurable", {})
+        yield configurable.get("agent_id")
+        yield _runtime_agent()
+        if self.thread_id_as_agent and configurable.get("thread_id") is not None:
+            yield str(configurable["thread_id"])
+
+    def _turn(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple[str | None, TurnOptions]:
+        call = dict(kwargs) if stop is None else {**kwargs, "stop": stop}
+        call.pop("stream", None)  # LangChain's own switch between `_generate` and `_stream`
+        agent_id = self._resolve_agent(call.pop("agent_id", None), self._agents_in(ensure_config()))
+        return agent_id, self._turn_options(call)
+
+    @property
+    def _llm_type(self) -> str:
+        return "dmem"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        names = ("adapter", "agent_id", "context", "write_roles", "read_only", "temperature", "max_tokens")
+        more = ("top_p", "top_k", "seed", "stop")
+        return {"model": self._model_name()} | {name: getattr(self, name) for name in (*names, *more)}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or list(self.stop) or None, **kwargs)
+        params["ls_provider"] = "dmem"
+        params["ls_model_name"] = self._model_name()
+        return params
+
+
+def _runtime_agent() -> object:
+    """`agent_id` of the runtime context, as attribute or key, when a LangGraph graph is running this call."""
+    runtimes = sys.modules.get("langgraph.runtime")
+    if runtimes is None:
+        return None
+    try:
+        runtime = runtimes.get_runtime()
+    except (RuntimeError, KeyError):  # not inside a graph
+        return None
+    context = getattr(runtime, "context", None)
+    return context.get("agent_id") if isinstance(context, Mapping) else getattr(context, "agent_id", None)
