@@ -1,4 +1,4 @@
-"""Batched generation over token ids and states: many agents, one forward. Knows nothing of messages or stores."""
+"""Batched generation over token ids and states: many agents, one forward. Knows no messages and no stores."""
 
 from __future__ import annotations
 

@@ -1,16 +1,18 @@
 """Several requests in one forward pass each step: left-padded prompts, one KV cache, one state per row.
 
-A row never sees another: padding is masked, positions count a row's own tokens, and states, write masks and random
-generators are per row. Rows leave at the step after their last token; the rest of the batch closes up.
+A row never sees another: padding is masked, positions count a row's own tokens, and states, write masks and
+random generators are per row. Rows leave at the step after their last token; the rest of the batch closes
+up.
 
 What is written, and when, depends on the adapter's write granularity:
 
-* `token`: every token reads, then writes, as it passes (delta-mem.md §1.3). When the answer is complete, the tokens
-  that close the turn are fed as well. The final state belongs to the canonical form of the turn: where the tokens
-  fed so far are not its beginning, the canonical form is run again from the start state.
-* `message_mean`, `sentence_mean`: all tokens read the start state, and one pass over the canonical turn writes its
-  segments. This deviates from the research session on purpose: there every fed token is a segment of its own and is
-  read by the next, so the state depends on how the turn was cut into calls (delta-mem.md §9.6).
+* `token`: every token reads, then writes, as it passes (delta-mem.md §1.3). When the answer is complete,
+  the tokens that close the turn are fed as well. The final state belongs to the canonical form of the turn:
+  where the tokens fed so far are not its beginning, the canonical form is run again from the start state.
+* `message_mean`, `sentence_mean`: all tokens read the start state, and one pass over the canonical turn
+  writes its segments. This deviates from the research session on purpose: there every fed token is a
+  segment of its own and is read by the next, so the state depends on how the turn was cut into calls
+  (delta-mem.md §9.6).
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Batch:
         self._cache: Any = None
 
     def run(self) -> None:
-        """Resolve every row's future. An exception of the model fails the rows that are still in the batch."""
+        """Resolve every row's future. An exception of the model fails the rows still in the batch."""
         self._drop_cancelled_prompts()
         try:
             if not self._rows:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Engine:
     """Batched generation for many agents on one model.
 
-    Requests that wait when a batch begins share it; later ones wait for the next. Idle, the thread blocks. It ends
-    with `close`, or when nobody holds the engine or one of its generations any more.
+    Requests that wait when a batch begins share it; later ones wait for the next. Idle, the thread blocks.
+    It ends with `close`, or when nobody holds the engine or one of its generations any more.
 
     Args:
         model: used by the engine's thread alone from now on.
@@ -57,15 +57,16 @@ class Engine:
         """
         if request.state.layout != self.layout:
             raise StateMismatchError(
-                f"Expected a state of layout {list(self.layout.shape)} [layers, heads, rank, rank] of this model's "
-                f"layers, got {list(request.state.layout.shape)} or other layers. Load the record's own adapter."
+                f"Expected a state of layout {list(self.layout.shape)} [layers, heads, rank, rank] of this "
+                f"model's layers, got {list(request.state.layout.shape)} or other layers. "
+                "Load the record's own adapter."
             )
         generation = Generation(request, self)
         self._queue.put(generation)
         return generation
 
     def close(self) -> None:
-        """Fail what is pending with `EngineClosedError`, stop at the next step, and let the model go. Twice is fine."""
+        """Fail what is pending with `EngineClosedError`, stop at the next step, and let the model go."""
         self._queue.close()
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -96,7 +97,7 @@ class _Queue:
             self._changed.notify()
 
     def take(self, most: int) -> list[Generation]:
-        """Block until there is work; the oldest request and those of its kind behind it. Empty when closed."""
+        """Block until there is work: the oldest request and those of its kind behind it. Empty: closed."""
         with self._changed:
             self._running = []
             self._changed.wait_for(lambda: self._closed or self._waiting)

@@ -91,8 +91,8 @@ class GenerationRequest:
     on_token: Callable[[int], bool] | None = None
     """Called in the engine's thread with every new token; True ends the answer with it."""
     closed_turn: Callable[[list[int]], Prompt] | None = None
-    """Called in the engine's thread with the answer's ids: the canonical form of the whole turn, which is what the
-    final state is computed from. None: the state after the last token fed."""
+    """Called in the engine's thread with the answer's ids: the canonical form of the whole turn, which is
+    what the final state is computed from. None: the state after the last token fed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +133,7 @@ class Generation:
         return self.future.result(timeout)
 
     def cancel(self) -> None:
-        """Give up: the row leaves its batch at the next step and the result says `cancelled`. Harmless when done."""
+        """Give up: the row leaves its batch at the next step, and the result says `cancelled`."""
         self.cancelled = True
 
     def finish(self, result: GenerationResult) -> None:
@@ -145,8 +145,8 @@ class Generation:
         """For the engine: hand the caller an error; one that is not ours as the cause of an `EngineError`."""
         if not isinstance(error, DmemError):
             wrapped = EngineError(
-                f"Running the model failed with {type(error).__name__}: {error}. Nothing was stored for this request; "
-                "the engine goes on with the others."
+                f"Running the model failed with {type(error).__name__}: {error}. Nothing was stored "
+                "for this request; the engine goes on with the others."
             )
             wrapped.__cause__ = error
             error = wrapped

@@ -1,4 +1,4 @@
-"""One request while it runs: its tokens so far and when it is over. Knows nothing of the other rows or the KV cache."""
+"""One request while it runs: its tokens so far and when it is over. Knows no other row and no KV cache."""
 
 from __future__ import annotations
 
@@ -93,12 +93,13 @@ class Row:
 
 
 def guarded(callback: Callable[[_In], _Out], argument: _In) -> _Out:
-    """Call what the request brought along; an exception that is none of ours becomes the cause of an `EngineError`."""
+    """Call what the request brought along; a foreign exception becomes the cause of an `EngineError`."""
     try:
         return callback(argument)
     except DmemError:
         raise
     except Exception as error:
         raise EngineError(
-            f"A callback of this request raised {type(error).__name__}: {error}. The request was ended; others go on."
+            f"A callback of this request raised {type(error).__name__}: {error}. "
+            "The request was ended; others go on."
         ) from error

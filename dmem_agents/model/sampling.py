@@ -14,8 +14,9 @@ from dmem_agents.errors import EngineError
 class TokenSampler:
     """One request's way of choosing tokens, with a random generator of its own.
 
-    Scores are filtered on the CPU in float32: temperature, then top-k, then top-p, by transformers' own processors.
-    So the choice depends on this row's scores and seed alone, whatever its neighbours, the device or the dtype.
+    Scores are filtered on the CPU in float32: temperature, then top-k, then top-p, by transformers' own
+    processors. So the choice depends on this row's scores and seed alone, whatever its neighbours, the
+    device or the dtype.
 
     Args:
         temperature: 0 takes the highest score, and the lowest id among equal ones.
@@ -53,8 +54,8 @@ class TokenSampler:
         row = scores.detach().to("cpu", torch.float32)
         if bool(torch.isnan(row).any()):
             raise EngineError(
-                "Expected numbers as the model's scores, got NaN. The weights or the agent's state are broken, "
-                "or the dtype overflows on this model: try dtype='float32'."
+                "Expected numbers as the model's scores, got NaN. The weights or the agent's state are "
+                "broken, or the dtype overflows on this model: try dtype='float32'."
             )
         if self._greedy:
             return int(torch.argmax(row))

@@ -4,6 +4,7 @@
 - `options`   what goes in and comes out, as plain values
 - `turn`      one turn as a generator of commands
 - `commands`  the commands, and the two drivers (blocking, asyncio) that carry them out
+- `job`       one call's plan as tokens: what is shown, what is written, and the numbers of the reply
 - `prompts`   shown messages → tokens, and which of them are written
 - `answer`    the answer's text as it grows: decoding, stop strings
 """

@@ -17,7 +17,7 @@ class Decoder(Protocol):
 
 
 class AnswerText:
-    """Collects one answer. Joined, what `push` and `finish` return is the text, cut before the first stop string.
+    """Collects one answer: joined, what `push` and `finish` return is its text up to the first stop string.
 
     Text that may be the beginning of a stop string is held back until it is known not to be.
 

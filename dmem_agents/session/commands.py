@@ -1,8 +1,9 @@
 """What a turn asks for while it runs, and the two drivers that do it: one blocking, one for asyncio.
 
-A turn is a generator of commands (the way httpx writes its auth flows): it holds all the logic and does no waiting
-itself. A driver carries out a command and sends the result back, or throws the error in. A consumer that goes away
-(closed stream, cancelled task, Ctrl-C) is an error thrown in as well, so a turn has one place to clean up.
+A turn is a generator of commands (the way httpx writes its auth flows): it holds all the logic and does no
+waiting itself. A driver carries out a command and sends the result back, or throws the error in. A consumer
+that goes away (closed stream, cancelled task, Ctrl-C) is an error thrown in as well, so a turn has one
+place to clean up.
 """
 
 from __future__ import annotations

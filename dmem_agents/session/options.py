@@ -30,8 +30,8 @@ class SessionConfig:
     adapter: str | Path | None = None
     """Hub id or folder of the adapter; None is the one shipped for the embedded model."""
     store: str | StateStore | AsyncStateStore | None = None
-    """URL of the store, or a store; None is an SQLite file in the user's data folder. A store object stays the
-    caller's to close, and an `AsyncStateStore` serves the async methods only."""
+    """URL of the store, or a store; None is an SQLite file in the user's data folder. A store object stays
+    the caller's to close, and an `AsyncStateStore` serves the async methods only."""
     dtype: str = "auto"
     """Of the backbone; the memory computes in float32 whatever is chosen."""
     device: str = "auto"
@@ -65,8 +65,8 @@ class TurnOptions:
     stop: tuple[str, ...] = ()
     """Texts that end the answer; it is cut before them."""
     read_only: bool = False
-    """Only read the agent's memory: nothing is written, stored or waited for. Older messages that are new to the
-    agent are then neither absorbed nor shown, except as `context`."""
+    """Only read the agent's memory: nothing is written, stored or waited for. Older messages that are new
+    to the agent are then neither absorbed nor shown, except as `context`."""
     context: Literal["turn", "full"] | int = "turn"
     """Earlier messages shown again as text, for reading only: none, so many of the last ones, or all."""
     write_roles: tuple[Role, ...] = WRITABLE_ROLES
@@ -94,7 +94,8 @@ class TurnOptions:
             )
         if self.on_divergence not in get_args(OnDivergence):
             raise ConfigError(
-                f"Expected on_divergence out of {', '.join(get_args(OnDivergence))}, got {self.on_divergence!r}."
+                f"Expected on_divergence out of {', '.join(get_args(OnDivergence))}, "
+                f"got {self.on_divergence!r}."
             )
 
 

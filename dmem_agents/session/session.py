@@ -1,4 +1,4 @@
-"""The session: one model and one store, and the turns of many agents on them. Sync and async are twins of one flow."""
+"""The session: one model, one store, and the turns of many agents on them; sync and async from one flow."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from dmem_agents.engine import Engine
 from dmem_agents.errors import ConfigError, EngineClosedError
 from dmem_agents.messages import Message
 from dmem_agents.session.commands import AsyncEvents, Events, SyncEvents, drive, drive_async
+from dmem_agents.session.job import Runtime, TurnInput
 from dmem_agents.session.options import AgentInfo, Reply, ReplyChunk, SessionConfig, TurnOptions
-from dmem_agents.session.turn import Runtime, Turn, TurnInput
+from dmem_agents.session.turn import Turn
 from dmem_agents.state import decode_record
 from dmem_agents.store import AsyncStateStore, StateStore, ThreadedStateStore, open_async_store, open_store
 from dmem_agents.tokenization import ChatTokenizer
@@ -33,8 +34,8 @@ _NETWORKED: Final = ("redis://", "rediss://", "unix://")
 class MemorySession:
     """Turns of many agents over one model and one store. Safe to use from several threads and event loops.
 
-    Opening loads nothing: the model comes with the first turn, the store with its first use. `open_session` shares
-    sessions of equal configs within the process; construct one directly to have your own.
+    Opening loads nothing: the model comes with the first turn, the store with its first use. `open_session`
+    shares sessions of equal configs within the process; construct one directly to have your own.
 
     Args:
         config: which model and store.
@@ -58,8 +59,8 @@ class MemorySession:
 
         Args:
             messages: as much of the chat as the caller has; what is new in it is worked out.
-            agent_id: whose memory; None takes the agent of the running `with agent(...)` block. Without any, an
-                empty memory is used and thrown away.
+            agent_id: whose memory; None takes the agent of the running `with agent(...)` block. Without
+                any, an empty memory is used and thrown away.
             options: sampling, stop texts, context, what is written; the defaults when None.
 
         Raises:
@@ -79,7 +80,7 @@ class MemorySession:
     def stream(
         self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
     ) -> Iterator[ReplyChunk]:
-        """`reply`, with the text as it comes. The last chunk carries the `Reply`, after the turn was committed.
+        """`reply`, with the text as it comes; the last chunk, after the commit, carries the `Reply`.
 
         Closing the iterator before its last chunk ends the turn and commits nothing.
         """
@@ -135,7 +136,7 @@ class MemorySession:
         )
 
     def forget(self, agent_id: str) -> bool:
-        """Delete everything stored of an agent. A turn of it that is running will fail with `StateConflictError`.
+        """Delete everything stored of an agent; a running turn of it will fail with `StateConflictError`.
 
         Returns:
             Whether there was anything.
