@@ -2,7 +2,7 @@
 
 `sync` and `aio` only carry the commands to the server. Everything of an agent lives in one hash under one
 key, `{prefix}:{agent_id}`: `version`, `incarnation`, `record`, `lease_owner`, `lease_ends_ms` (server time).
-Each write is one Lua script on that key: atomic on any Redis from 6.2 on, Valkey and Cluster, without modules.
+Each write is one Lua script on that key: atomic on Redis from 6.2 on, Valkey and Cluster, without modules.
 A hash without `version` is a lease alone, not a record, and expires with the lease.
 """
 

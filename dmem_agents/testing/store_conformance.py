@@ -1,0 +1,409 @@
+"""The suite that every store has to pass, ours and yours, sync and async.
+
+Inherit, say how to open the store, and let pytest collect the class; nothing here imports pytest::
+
+    class TestMyStore(StoreConformance):
+        @pytest.fixture(autouse=True)
+        def _folder(self, tmp_path):
+            self.path = tmp_path / "store"
+
+        def store_factory(self):
+            return functools.partial(MyStore, self.path)
+
+`SharedStoreConformance` adds what holds for stores that outlive a process: it opens several of them on the same
+data, in several processes, and kills some.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+from dmem_agents.envelope import MAX_SEALED_BYTES
+from dmem_agents.errors import AgentIdError, ConfigError, StateConflictError, StateCorruptError, StoreError
+from dmem_agents.store.base import AsyncStateStore, StateStore
+from dmem_agents.store.portable import export_agent, import_agent
+from dmem_agents.testing.blocking_store import BlockingStore
+
+StoreFactory = Callable[[], StateStore] | Callable[[], AsyncStateStore]
+
+ODD_AGENT_IDS = (
+    *("a", "A", " a", "a ", "a:b", "a:", ":a", ":", "a::b", "a/b", "a\\b", "a%3Ab", "lease", "version"),
+    *("*", "a*", "?", "[a]", "[^a]", "{a}", "{a}:b", "a\nb", "a\0b", "a\0", "\0", "'; DROP TABLE records; --"),
+    *("ä", "a\u0308", "аlice", "alice", "😀", "\uffff", "\U0010ffff", "x" * 4096, "x" * 4095),
+)
+"""Agent ids that a careless store mixes up: separators, patterns, control characters, look-alikes, extremes."""
+
+
+class StoreConformance:
+    """What every store has to do. `store_factory` is the one method to write."""
+
+    def store_factory(self) -> StoreFactory:
+        """A callable that opens the store under test, empty at the start of each test.
+
+        It may make a `StateStore` or an `AsyncStateStore`. For `SharedStoreConformance` it must be picklable
+        (a `functools.partial` of an importable class is) and each call must open the same data.
+        """
+        raise NotImplementedError
+
+    def open_store(self) -> StateStore:
+        """The store under test; an async one runs on an event loop in a thread of its own."""
+        return _opened(self.store_factory())
+
+    def test_an_agent_that_was_never_written_has_no_record(self) -> None:
+        with self.open_store() as store:
+            assert store.load("a") is None
+            assert list(store.list_agents()) == []
+
+    def test_a_first_commit_stores_the_bytes_as_version_1(self) -> None:
+        with self.open_store() as store:
+            committed = store.commit("a", b"one", expected=None)
+            assert (committed.data, committed.version) == (b"one", 1)
+            assert store.load("a") == committed
+
+    def test_each_commit_counts_one_version_and_replaces_the_bytes(self) -> None:
+        with self.open_store() as store:
+            record = store.commit("a", b"1", expected=None)
+            for version in range(2, 12):
+                before = record
+                record = store.commit("a", str(version).encode(), expected=before)
+                assert (record.version, record.incarnation) == (version, before.incarnation)
+            assert store.load("a") == record
+
+    def test_any_bytes_come_back_as_they_were(self) -> None:
+        with self.open_store() as store:
+            contents = (b"", b"\0", bytes(range(256)), b"\r\n$5\r\n", random.Random(1).randbytes(1_000_000))
+            for number, data in enumerate(contents):
+                store.commit(f"agent {number}", data, expected=None)
+            for number, data in enumerate(contents):
+                record = store.load(f"agent {number}")
+                assert record is not None
+                assert record.data == data
+
+    def test_a_commit_that_expects_no_record_is_refused_when_there_is_one(self) -> None:
+        with self.open_store() as store:
+            first = store.commit("a", b"first", expected=None)
+            with refused(StateConflictError, "'a'", "version 1", "Nothing was written"):
+                store.commit("a", b"second", expected=None)
+            assert store.load("a") == first
+
+    def test_stale_writer_is_refused_and_loses_nothing(self) -> None:
+        with self.open_store() as store:
+            stale = store.commit("a", b"1", expected=None)
+            newer = store.commit("a", b"2", expected=stale)
+            with refused(StateConflictError, "'a'", "version 1", "version 2"):
+                store.commit("a", b"of the stale writer", expected=stale)
+            assert store.load("a") == newer
+            assert store.commit("a", b"3", expected=newer).version == 3
+
+    def test_a_writer_whose_record_was_deleted_is_refused_and_does_not_bring_it_back(self) -> None:
+        with self.open_store() as store:
+            record = store.commit("a", b"1", expected=None)
+            store.delete("a")
+            with refused(StateConflictError, "'a'", "none"):
+                store.commit("a", b"2", expected=record)
+            assert store.load("a") is None
+            assert list(store.list_agents()) == []
+
+    def test_a_record_deleted_and_created_again_never_matches_a_stale_writer(self) -> None:
+        with self.open_store() as store:
+            old = store.commit("a", b"same", expected=None)
+            store.delete("a")
+            new = store.commit("a", b"same", expected=None)
+            assert new.version == old.version
+            with refused(StateConflictError, "'a'", "created again"):
+                store.commit("a", b"of the stale writer", expected=old)
+            assert store.load("a") == new
+
+    def test_a_record_of_another_agent_is_no_ticket_to_write(self) -> None:
+        with self.open_store() as store:
+            ticket = store.commit("a", b"a", expected=None)
+            other = store.commit("b", b"b", expected=None)
+            with refused(StateConflictError, "'b'"):
+                store.commit("b", b"x", expected=ticket)
+            assert store.load("b") == other
+
+    def test_deleting_says_whether_there_was_a_record(self) -> None:
+        with self.open_store() as store:
+            assert store.delete("a") is False
+            store.commit("a", b"1", expected=None)
+            store.commit("b", b"1", expected=None)
+            assert store.delete("a") is True
+            assert store.delete("a") is False
+            assert store.load("a") is None
+            assert list(store.list_agents()) == ["b"]
+
+    def test_odd_agent_ids_never_share_a_record_or_a_lease(self) -> None:
+        with self.open_store() as store:
+            for agent_id in ODD_AGENT_IDS:
+                assert store.load(agent_id) is None
+                assert store.acquire_lease(agent_id, f"owner of {agent_id!r}", ttl_seconds=60)
+                store.commit(agent_id, agent_id.encode(), expected=None)
+            assert sorted(set(store.list_agents())) == sorted(ODD_AGENT_IDS)
+            for agent_id in ODD_AGENT_IDS:
+                record = store.load(agent_id)
+                assert record is not None
+                assert record.data == agent_id.encode()
+                assert store.delete(agent_id)
+                assert store.load(agent_id) is None
+            assert list(store.list_agents()) == []
+
+    def test_a_prefix_is_taken_literally(self) -> None:
+        with self.open_store() as store:
+            for agent_id in ODD_AGENT_IDS:
+                store.commit(agent_id, b"", expected=None)
+            for prefix in (*ODD_AGENT_IDS, "", "al", "a*", "[", "\\", "^", "x" * 4000, "nobody", "\udc80"):
+                expected = sorted(agent_id for agent_id in ODD_AGENT_IDS if agent_id.startswith(prefix))
+                assert sorted(set(store.list_agents(prefix))) == expected
+
+    def test_many_agents_are_listed_completely_while_others_come_and_go(self) -> None:
+        with self.open_store() as store:
+            staying = {f"agent {number}" for number in range(300)}
+            for agent_id in sorted(staying):
+                store.commit(agent_id, b"", expected=None)
+            listed = set()
+            for number, agent_id in enumerate(store.list_agents("agent ")):
+                listed.add(agent_id)
+                if number % 50 == 0:
+                    store.commit(f"late {number}", b"", expected=None)
+            assert listed == staying
+
+    def test_a_lease_keeps_others_out_until_it_is_given_back(self) -> None:
+        with self.open_store() as store:
+            assert store.acquire_lease("a", "me", ttl_seconds=60) is True
+            assert store.acquire_lease("a", "you", ttl_seconds=60) is False
+            assert store.acquire_lease("b", "you", ttl_seconds=60) is True
+            store.release_lease("a", "me")
+            assert store.acquire_lease("a", "you", ttl_seconds=60) is True
+
+    def test_a_lease_is_renewed_by_its_owner_and_counts_from_the_renewal(self) -> None:
+        with self.open_store() as store:
+            assert store.acquire_lease("a", "me", ttl_seconds=0.2) is True
+            assert store.acquire_lease("a", "me", ttl_seconds=60) is True
+            time.sleep(0.3)
+            assert store.acquire_lease("a", "you", ttl_seconds=60) is False
+
+    def test_a_lease_that_ran_out_is_free_and_its_late_owner_gives_nothing_back(self) -> None:
+        with self.open_store() as store:
+            assert store.acquire_lease("a", "me", ttl_seconds=0.1) is True
+            time.sleep(0.2)
+            assert store.acquire_lease("a", "you", ttl_seconds=60) is True
+            store.release_lease("a", "me")
+            assert store.acquire_lease("a", "me", ttl_seconds=60) is False
+
+    def test_giving_back_a_lease_that_nobody_holds_does_nothing(self) -> None:
+        with self.open_store() as store:
+            store.release_lease("a", "me")
+            record = store.commit("a", b"1", expected=None)
+            store.release_lease("a", "me")
+            assert store.load("a") == record
+
+    def test_a_lease_makes_no_record_and_stops_no_commit(self) -> None:
+        with self.open_store() as store:
+            store.acquire_lease("a", "me", ttl_seconds=60)
+            assert store.load("a") is None
+            assert list(store.list_agents()) == []
+            assert store.delete("a") is False
+            store.acquire_lease("a", "me", ttl_seconds=60)
+            assert store.commit("a", b"of somebody else", expected=None).version == 1
+
+    def test_a_commit_keeps_the_lease_and_a_delete_ends_it(self) -> None:
+        with self.open_store() as store:
+            store.acquire_lease("a", "me", ttl_seconds=60)
+            store.commit("a", b"1", expected=None)
+            assert store.acquire_lease("a", "you", ttl_seconds=60) is False
+            store.delete("a")
+            assert store.acquire_lease("a", "you", ttl_seconds=60) is True
+
+    def test_a_record_outlives_every_lease(self) -> None:
+        with self.open_store() as store:
+            store.acquire_lease("a", "me", ttl_seconds=0.1)
+            first = store.commit("a", b"1", expected=None)
+            store.acquire_lease("a", "me", ttl_seconds=0.1)
+            time.sleep(0.3)
+            assert store.load("a") == first
+            assert list(store.list_agents()) == ["a"]
+
+    def test_what_no_store_can_keep_is_refused_and_changes_nothing(self) -> None:
+        with self.open_store() as store:
+            record = store.commit("a", b"1", expected=None)
+            with refused(StateCorruptError, "'a'", str(MAX_SEALED_BYTES)):
+                store.commit("a", bytes(MAX_SEALED_BYTES + 1), expected=record)
+            with refused(StateCorruptError, "'a'", "bytes"):
+                store.commit("a", "text", expected=record)  # type: ignore[arg-type]
+            for ttl_seconds in (0, -1, math.nan, math.inf):
+                with refused(ConfigError, "seconds"):
+                    store.acquire_lease("a", "me", ttl_seconds=ttl_seconds)
+            with refused(ConfigError, "owner"):
+                store.acquire_lease("a", "", ttl_seconds=1)
+            assert store.load("a") == record
+            assert store.acquire_lease("a", "you", ttl_seconds=1) is True
+
+    def test_an_unusable_agent_id_is_refused_by_every_operation(self) -> None:
+        with self.open_store() as store:
+            operations: tuple[Callable[[str], object], ...] = (
+                store.load,
+                store.delete,
+                lambda agent_id: store.commit(agent_id, b"", expected=None),
+                lambda agent_id: store.acquire_lease(agent_id, "me", ttl_seconds=1),
+                lambda agent_id: store.release_lease(agent_id, "me"),
+            )
+            for agent_id in ("", "x" * 4097, "\udc80"):
+                for operation in operations:
+                    with refused(AgentIdError):
+                        operation(agent_id)
+
+    def test_a_closed_store_refuses_work_and_may_be_closed_again(self) -> None:
+        store = self.open_store()
+        store.commit("a", b"1", expected=None)
+        store.close()
+        with refused(StoreError, "closed"):
+            store.load("a")
+        with refused(StoreError, "closed"):
+            list(store.list_agents())
+        store.close()
+
+    def test_threads_that_repeat_refused_commits_lose_no_update(self) -> None:
+        with self.open_store() as store:
+            with ThreadPoolExecutor(4) as pool:
+                for done in [pool.submit(increment, store, "a", 15) for _ in range(4)]:
+                    done.result()
+            record = store.load("a")
+            assert record is not None
+            assert (int(record.data), record.version) == (60, 60)
+
+    def test_one_of_many_threads_gets_the_lease(self) -> None:
+        with self.open_store() as store:
+            barrier = threading.Barrier(6)
+
+            def try_it(number: int) -> bool:
+                barrier.wait()
+                return store.acquire_lease("a", f"owner {number}", ttl_seconds=60)
+
+            with ThreadPoolExecutor(6) as pool:
+                assert sum(pool.map(try_it, range(6))) == 1
+
+    def test_an_exported_agent_is_imported_under_another_id(self) -> None:
+        with self.open_store() as store:
+            store.commit("a", b"record", expected=None)
+            assert import_agent(store, export_agent(store, "a"), agent_id="b") == "b"
+            copy = store.load("b")
+            assert copy is not None
+            assert (copy.data, copy.version) == (b"record", 1)
+
+
+class SharedStoreConformance(StoreConformance):
+    """What a store has to do, too, when several processes use it and records outlive them."""
+
+    def test_a_record_is_there_when_the_store_is_opened_again(self) -> None:
+        with self.open_store() as store:
+            record = store.commit("a", b"1", expected=None)
+        with self.open_store() as store:
+            assert store.load("a") == record
+
+    def test_two_stores_on_the_same_data_see_each_other(self) -> None:
+        with self.open_store() as one, self.open_store() as two:
+            first = one.commit("a", b"1", expected=None)
+            assert two.load("a") == first
+            second = two.commit("a", b"2", expected=first)
+            with refused(StateConflictError):
+                one.commit("a", b"x", expected=first)
+            assert one.load("a") == second
+            assert one.acquire_lease("a", "me", ttl_seconds=60) is True
+            assert two.acquire_lease("a", "you", ttl_seconds=60) is False
+
+    def test_two_processes_on_one_agent_lose_no_update(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        children = [context.Process(target=_increment_in_child, args=(self.store_factory(), 40)) for _ in "ab"]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join(60)
+        assert [child.exitcode for child in children] == [0, 0]
+        with self.open_store() as store:
+            record = store.load("a")
+            assert record is not None
+            assert (int(record.data), record.version) == (80, 80)
+
+    def test_a_writer_killed_at_any_point_leaves_the_old_record_or_the_new_one(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        for round_number in range(3):
+            receiver, sender = context.Pipe(duplex=False)
+            child = context.Process(target=_overwrite_in_child, args=(self.store_factory(), sender))
+            child.start()
+            sender.close()
+            acknowledged = receiver.recv()
+            time.sleep(random.Random(round_number).uniform(0.01, 0.1))
+            child.kill()
+            child.join()
+            acknowledged = max([acknowledged, *_rest(receiver)])
+            with self.open_store() as store:
+                record = store.load("a")
+                assert record is not None
+                assert record.version in (acknowledged, acknowledged + 1)
+                assert record.data == _content(record.version)
+                next_version = record.version + 1
+                assert store.commit("a", _content(next_version), expected=record).version == next_version
+
+
+@contextmanager
+def refused(kind: type[Exception], *parts: str) -> Iterator[None]:
+    """Checks that the block raises `kind` with all `parts` in its text; pytest's `raises` without pytest."""
+    try:
+        yield
+    except kind as error:
+        missing = [part for part in parts if part not in str(error)]
+        if missing:
+            raise AssertionError(f"expected {missing} in the text: {error}") from error
+    else:
+        raise AssertionError(f"expected {kind.__name__}, nothing was raised")
+
+
+def increment(store: StateStore, agent_id: str, times: int) -> None:
+    """Adds 1 to the number in the agent's record, `times` times, starting over whenever somebody was faster."""
+    while times:
+        record = store.load(agent_id)
+        number = int(record.data) if record is not None else 0
+        try:
+            store.commit(agent_id, str(number + 1).encode(), expected=record)
+        except StateConflictError:
+            continue
+        times -= 1
+
+
+def _opened(factory: StoreFactory) -> StateStore:
+    store = factory()
+    return BlockingStore(store) if isinstance(store, AsyncStateStore) else store
+
+
+def _increment_in_child(factory: StoreFactory, times: int) -> None:
+    with _opened(factory) as store:
+        increment(store, "a", times)
+
+
+def _overwrite_in_child(factory: StoreFactory, sender: Connection) -> None:
+    with _opened(factory) as store:
+        while True:
+            record = store.load("a")
+            version = record.version + 1 if record is not None else 1
+            sender.send(store.commit("a", _content(version), expected=record).version)
+
+
+def _content(version: int) -> bytes:
+    return version.to_bytes(8, "big") * 8000
+
+
+def _rest(receiver: Connection) -> Iterator[int]:
+    """What a killed child had sent; its last message may be cut off."""
+    try:
+        while True:
+            yield receiver.recv()
+    except (EOFError, OSError):
+        return

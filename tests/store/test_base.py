@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from dmem_agents.store import AsyncStateStore, StateStore, StoredRecord
+from dmem_agents.store.base import following
+from dmem_agents.testing.store_conformance import StoreConformance, refused
+
+
+def test_a_stored_record_does_not_print_its_bytes() -> None:
+    assert "secret" not in repr(StoredRecord(data=b"secret", version=1, incarnation="i"))
+
+
+def test_incarnations_are_drawn_anew_for_each_new_record() -> None:
+    assert len({following(b"", None).incarnation for _ in range(100)}) == 100
+
+
+def test_the_sync_and_async_contract_have_the_same_methods() -> None:
+    rename = {"aclose": "close"}
+    asynchronous = {rename.get(name, name) for name in AsyncStateStore.__abstractmethods__}
+    assert asynchronous == set(StateStore.__abstractmethods__)
+
+
+def test_the_suite_asks_for_its_hook() -> None:
+    with pytest.raises(NotImplementedError):
+        StoreConformance().open_store()
+
+
+@pytest.mark.parametrize("raised", [None, ValueError("another text")])
+def test_the_suites_own_check_fails_when_it_should(raised: Exception | None) -> None:
+    with pytest.raises(AssertionError), refused(ValueError, "expected text"):
+        if raised is not None:
+            raise raised

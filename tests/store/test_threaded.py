@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import asyncio
+import functools
+from pathlib import Path
+
+import pytest
+
+from dmem_agents.errors import StateConflictError
+from dmem_agents.store import InMemoryStateStore, ThreadedStateStore, open_async_store
+from dmem_agents.testing.store_conformance import SharedStoreConformance, StoreConformance, StoreFactory
+
+
+class TestThreadedInMemoryStore(StoreConformance):
+    def store_factory(self) -> StoreFactory:
+        return lambda: ThreadedStateStore(InMemoryStateStore())
+
+
+class TestThreadedSQLiteStore(SharedStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.url = f"sqlite:///{tmp_path}/agents.sqlite"
+
+    def store_factory(self) -> StoreFactory:
+        return functools.partial(open_async_store, self.url)
+
+
+async def test_tasks_that_repeat_refused_commits_lose_no_update() -> None:
+    async def increment() -> None:
+        for _ in range(10):
+            while True:
+                record = await store.load("a")
+                number = int(record.data) if record is not None else 0
+                try:
+                    await store.commit("a", str(number + 1).encode(), expected=record)
+                    break
+                except StateConflictError:
+                    continue
+
+    async with ThreadedStateStore(InMemoryStateStore()) as store:
+        await asyncio.gather(*[increment() for _ in range(5)])
+        record = await store.load("a")
+    assert record is not None
+    assert record.data == b"50"
+
+
+async def test_the_async_view_and_its_sync_store_are_one_store() -> None:
+    with InMemoryStateStore() as sync_store:
+        view = ThreadedStateStore(sync_store)
+        record = await view.commit("a", b"1", expected=None)
+        assert sync_store.load("a") == record
