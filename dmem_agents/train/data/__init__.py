@@ -1,4 +1,4 @@
-"""Episodes for training and evaluation: an agent's life made from a seed, and real text from files. No torch here."""
+"""Episodes to train and evaluate on: an agent's life made from a seed, real text from files. No torch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Episodes of an agent's life: people tell it facts among small talk, and ask for them later.
 
-Chance decides a cast, facts (who, attribute, value), their order among distractors and every phrasing. A draft in which the
-answer could be guessed (its value stands in the question or in another message) is thrown away and drawn again.
+Chance decides a cast, facts (who, attribute, value), their order among distractors and every phrasing. A
+draft in which the answer could be guessed (its value stands in the question or in another message) is thrown
+away and drawn again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from dmem_agents.train.data.splits import SPLITS, Split
 from dmem_agents.train.data.tables import ATTRIBUTES, wording
 from dmem_agents.train.data.telling import Settings, Telling
 
-DEFAULT_TASKS: Mapping[str, float] = {"recall": 0.6, "update": 0.1, "reconstruct": 0.15, "unknown": 0.08, "preference": 0.07}
+DEFAULT_TASKS: Mapping[str, float] = {
+    "recall": 0.6,
+    "update": 0.1,
+    "reconstruct": 0.15,
+    "unknown": 0.08,
+    "preference": 0.07,
+}
+"""Weight of each task when nothing else is said."""
 _ATTEMPTS = 200
 
 
@@ -26,9 +34,10 @@ _ATTEMPTS = 200
 class AgentLife:
     """The generator. All settings are probabilities or ranges, so a curriculum is `dataclasses.replace`.
 
-    Training sees the train split's phrasings, seen values and its own people. Validation and test have their own phrasings and
-    people (full names; and for people in the third person their own triples of name, attribute and value) with seen values by
-    default, and values of their own when `unseen_value` is set. Answers, and requests to tools, read alike in all splits.
+    Training sees the train split's phrasings, seen values and its own people. Validation and test have their
+    own phrasings and people (full names; and about third persons their own triples of name, attribute and
+    value) with seen values by default, and values of their own when `unseen_value` is set. Answers, and
+    requests to tools, read alike in all splits.
     """
 
     split: Split = "train"
@@ -62,20 +71,25 @@ class AgentLife:
     unseen_value: bool = False
     """Whether `sample` asks for values that training never has; not for the train split."""
     unseen_phrasing: bool = True
-    """Whether `sample` uses the split's own phrasings or those of training; the train split has only the latter."""
+    """Whether `sample` uses the split's own phrasings or those of training (all that the train split has)."""
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise ConfigError(f"Expected a split out of {', '.join(SPLITS)}; got {self.split!r}.")
-        for name, (low, high), least in (("facts", self.facts, 1), ("distractors", self.distractors, 0)):
+        ranges = (("facts", self.facts, 1), ("distractors", self.distractors, 0))
+        for name, (low, high), least in ranges:
             if not least <= low <= high:
-                raise ConfigError(f"Expected {name} as (fewest, most), fewest at least {least}; got {(low, high)}.")
+                raise ConfigError(
+                    f"Expected {name} as (fewest, most), fewest at least {least}; got {(low, high)}."
+                )
         if unknown := [key for key in self.attributes if key not in ATTRIBUTES]:
             raise ConfigError(f"Expected attributes out of {', '.join(ATTRIBUTES)}; got {unknown}.")
         if unknown := [task for task in self.tasks if task not in DEFAULT_TASKS]:
             raise ConfigError(f"Expected tasks out of {', '.join(DEFAULT_TASKS)}; got {unknown}.")
         if not self.tasks or min(self.tasks.values()) < 0 or sum(self.tasks.values()) <= 0:
-            raise ConfigError(f"Expected task weights of 0 or more with a positive sum; got {dict(self.tasks)}.")
+            raise ConfigError(
+                f"Expected task weights of 0 or more with a positive sum; got {dict(self.tasks)}."
+            )
         if self.unseen_value and self.split == "train":
             raise ConfigError("Expected unseen_value=False for the train split: what training shows is seen.")
 
@@ -123,7 +137,10 @@ class AgentLife:
         unseen_phrasing: bool = True,
         placement: str = "mixed",
     ) -> Episode:
-        """A question for a fact that was told and later replaced; the value is the latest. `facts` counts the asked one once."""
+        """A question for a fact that was told and later replaced; the value is the latest.
+
+        Arguments as in `recall_episode`; `facts` counts the asked one once.
+        """
         return self._make("update", rng, facts, distractors, unseen_value, unseen_phrasing, placement)
 
     def unknown_episode(
@@ -171,8 +188,8 @@ class AgentLife:
             if made is not None:
                 return made
         raise ConfigError(
-            f"Found no {task} episode with {facts} facts and {distractors} distractors in {_ATTEMPTS} attempts. "
-            "Allow more attributes or fewer facts."
+            f"Found no {task} episode with {facts} facts and {distractors} distractors in {_ATTEMPTS} "
+            "attempts. Allow more attributes or fewer facts."
         )
 
     def settings(self, phrasings: Split) -> Settings:
@@ -224,14 +241,12 @@ class _Draft:
             told = (asked, *told[1:])
         teller = Telling(rng, life.settings(self.phrasings))
         written = teller.tell(told, distractors, placement)
-        if written is None:
-            return None
-        made = self._reconstruction(teller, told) if self.task == "reconstruct" else self._question(teller, asked)
-        if made is None:
-            return None
-        question, answer, value = made
-        if value and self.task != "reconstruct" and not teller.is_fair(asked, question):
-            return None
+        if self.task == "reconstruct":
+            question, answer, value = self._reconstruction(teller, told)
+        else:
+            question, answer, value = self._question(teller, asked)
+            if value and not teller.is_fair(asked, question):
+                return None
         return Episode(
             written=written,
             visible=(Message(role="user", content=question),),
@@ -260,20 +275,21 @@ class _Draft:
             return bool(fact.attribute.uses(self.phrasings, third=third))
         return True
 
-    def _question(self, teller: Telling, asked: Fact) -> tuple[str, str, str] | None:
+    def _question(self, teller: Telling, asked: Fact) -> tuple[str, str, str]:
         """Question, answer and value."""
+        third = asked.owner is not None
         if self.task == "preference":
-            request, answer = self.rng.choice(asked.attribute.uses(self.phrasings, third=asked.owner is not None))
+            request, answer = self.rng.choice(asked.attribute.uses(self.phrasings, third=third))
             return (*teller.ask(asked, request, answer), asked.value)
-        template = self.rng.choice(asked.attribute.questions(self.phrasings, third=asked.owner is not None))
+        template = self.rng.choice(asked.attribute.questions(self.phrasings, third=third))
         if self.task == "unknown":
             question, _ = teller.ask(asked, template, "")
             return question, self.rng.choice(wording.UNTOLD), ""
-        answers = asked.attribute.answers(third=asked.owner is not None)
+        answers = asked.attribute.answers(third=third)
         answer = answers[0] if self.rng.random() < 0.7 else self.rng.choice(answers)
         return (*teller.ask(asked, template, answer), asked.value)
 
-    def _reconstruction(self, teller: Telling, told: tuple[Fact, ...]) -> tuple[str, str, str] | None:
+    def _reconstruction(self, teller: Telling, told: tuple[Fact, ...]) -> tuple[str, str, str]:
         """Request, everything (or the first or last thing) that the user said, and a value in it."""
         said = teller.said
         if len(said) == 1 or (len(said) <= 3 and self.rng.random() < 0.6):

@@ -1,13 +1,14 @@
 """What an attribute of a person is: a pool of values and the phrasings that tell, change, ask and use it.
 
-Phrasings are templates over one fact. The same line serves the first person ("I live in Oslo"), the third ("Kate lives in
-Oslo") and the answer's second person ("You live in Oslo"):
+Phrasings are templates over one fact. The same line serves the first person ("I live in Oslo"), the third
+("Kate lives in Oslo") and the answer's second person ("You live in Oslo"):
 
     {v} value   {av} value with a/an   {old} value it replaces   {other} some other value of the pool
-    {S} I · you · Kate     {P} my · your · Kate's     {O} me · you · Kate     {Sm} I'm     {Sve} I've
-    {s} {es} third-person ending    {be} {was} {have} {do} {dont} the verb that agrees    {he} {his} {him} the pronoun
+    {S} I · you · Kate     {P} my · your · Kate's     {O} me · you · Kate     {Sm} I'm · you are · Kate is
+    {s} {es} third-person ending     {be} {was} {have} {do} {dont} the verb that agrees
+    {he} {his} {him} the pronoun
 
-A line without {S}, {P}, {O}, {Sm} or {Sve} is about the user alone.
+A line without {S}, {P}, {O} or {Sm} is about the user alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from dmem_agents.train.data.rows import lines
 from dmem_agents.train.data.splits import Split
 
-_PERSON_SLOT = re.compile(r"\{(S|P|O|Sm|Sve)\}")
+_PERSON_SLOT = re.compile(r"\{(S|P|O|Sm)\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,12 +88,15 @@ def about_person(template: str) -> bool:
 
 
 def _share(train: str, held: str, split: Split, *, first_part: int = 3) -> tuple[str, ...]:
-    """The lines of one split; validation gets the first 1/`first_part` of the held lines, test the rest."""
+    """The lines of one split; validation gets the first 1/`first_part` of the held lines, test the rest.
+
+    Held lines that can speak of anybody come first, so that validation has some for other people too.
+    """
     if split == "train":
         return lines(train)
-    kept = lines(held)
+    kept = sorted(lines(held), key=about_person, reverse=True)
     cut = max(1, len(kept) // first_part) if kept else 0
-    return kept[:cut] if split == "validation" else kept[cut:]
+    return tuple(kept[:cut] if split == "validation" else kept[cut:])
 
 
 def _for_person(templates: tuple[str, ...], third: bool) -> tuple[str, ...]:

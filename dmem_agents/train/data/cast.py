@@ -33,7 +33,7 @@ class Fact:
         return replace(self, old=old)
 
 
-def draw_person(rng: random.Random, split: Split, *, taken: Sequence[Person], relations: bool = True) -> Person:
+def draw_person(rng: random.Random, split: Split, *, taken: Sequence[Person]) -> Person:
     """Somebody whose full name belongs to the split, unlike those taken in first name and relation."""
     used = {person.first for person in taken}
     while True:
@@ -42,15 +42,16 @@ def draw_person(rng: random.Random, split: Split, *, taken: Sequence[Person], re
         last = draw("last_names", rng, split=split)
         if first not in used and split_of(f"{first} {last}") == split:
             break
-    free = set(wording.RELATIONS_WOMEN if woman else wording.RELATIONS_MEN) - {person.relation for person in taken}
-    relation = rng.choice(sorted(free)) if relations and rng.random() < 0.4 else ""
+    relations = wording.RELATIONS_WOMEN if woman else wording.RELATIONS_MEN
+    free = [relation for relation in relations if relation not in {person.relation for person in taken}]
+    relation = rng.choice(free) if rng.random() < 0.4 else ""
     return Person(first=first, last=last, woman=woman, relation=relation)
 
 
 def draw_value(rng: random.Random, split: Split, fact: Fact, *, unseen: bool) -> str:
     """A value for a fact, other than the one it has.
 
-    About third persons, name, attribute and value together belong to the split, so that no such triple is shared.
+    About third persons, name, attribute and value together belong to the split: no such triple is shared.
     """
     value = fact.value
     for _ in range(_DRAWS):
@@ -108,7 +109,9 @@ def draw_facts(
     return tuple(facts) if len(facts) == count else None
 
 
-def _draw_owner(rng: random.Random, split: Split, people: Sequence[Person], third_person: float) -> Person | None:
+def _draw_owner(
+    rng: random.Random, split: Split, people: Sequence[Person], third_person: float
+) -> Person | None:
     """The user, somebody already there, or somebody new."""
     if rng.random() >= third_person:
         return None

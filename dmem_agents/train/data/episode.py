@@ -39,7 +39,7 @@ class EpisodeSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mixture:
-    """Draws from several sources by weight. Raises `ConfigError` for no source or a weight that is not positive."""
+    """Draws from several sources by weight. Raises `ConfigError` for no source, or a weight of 0 or less."""
 
     sources: Sequence[tuple[float, EpisodeSource]]
     """Pairs of weight and source; weights need not sum to one."""
@@ -58,5 +58,5 @@ class Mixture:
 
 
 def episode(source: EpisodeSource, seed: int, index: int) -> Episode:
-    """Episode number `index` of a stream; depends on nothing but the source's settings, `seed` and `index`."""
+    """Episode number `index` of a stream; depends on the source's settings, `seed` and `index` alone."""
     return source.sample(random.Random(f"{seed}:{index}"))

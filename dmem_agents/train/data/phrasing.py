@@ -40,12 +40,21 @@ class Voice:
     @classmethod
     def first(cls) -> Voice:
         """The speaker about themselves."""
-        return cls(slots={"S": "I", "P": "my", "O": "me", "Sm": "I'm", "he": "I", "his": "my", "him": "me", **_PLURAL, "be": "am", "was": "was"})
+        slots = {"S": "I", "P": "my", "O": "me", "Sm": "I'm", "he": "I", "his": "my", "him": "me"}
+        return cls(slots={**slots, **_PLURAL, "be": "am", "was": "was"})
 
     @classmethod
     def second(cls) -> Voice:
         """To the user about the user."""
-        slots = {"S": "you", "P": "your", "O": "you", "Sm": "you are", "he": "you", "his": "your", "him": "you"}
+        slots = {
+            "S": "you",
+            "P": "your",
+            "O": "you",
+            "Sm": "you are",
+            "he": "you",
+            "his": "your",
+            "him": "you",
+        }
         return cls(slots={**slots, **_PLURAL, "be": "are", "was": "were"})
 
     @classmethod
@@ -58,14 +67,22 @@ class Voice:
 
 
 _PLURAL = {"s": "", "es": "", "have": "have", "do": "do", "dont": "don't"}
-_SINGULAR = {"s": "s", "es": "es", "be": "is", "was": "was", "have": "has", "do": "does", "dont": "doesn't"}
+_SINGULAR = {
+    "s": "s",
+    "es": "es",
+    "be": "is",
+    "was": "was",
+    "have": "has",
+    "do": "does",
+    "dont": "doesn't",
+}
 
 
 def fill(template: str, voice: Voice, *, value: str = "", old: str = "", other: str = "") -> str:
-    """The sentence a template makes, capitalised."""
+    """The sentence a template makes, not yet `capitalised`."""
     values = {"v": value, "old": old, "other": other}
     values |= {"av": with_article(value), "av_old": with_article(old), "av_other": with_article(other)}
-    return capitalised(template.format(**voice.slots, **values))
+    return template.format(**voice.slots, **values)
 
 
 def with_article(noun: str) -> str:
@@ -78,6 +95,11 @@ def with_article(noun: str) -> str:
 def capitalised(text: str) -> str:
     """The text with a capital at the start of each sentence."""
     return _SENTENCE_START.sub(lambda match: match[1] + match[2].upper(), text)
+
+
+def contracted(text: str) -> str:
+    """The text with "I am" and "I have been" as people say it."""
+    return text.replace("I am ", "I'm ").replace("I have been ", "I've been ")
 
 
 def is_plain(template: str) -> bool:

@@ -1,10 +1,10 @@
 """Where values come from, and which of them training may see.
 
-Every value belongs to one split by its spelling (`splits.split_of`). Seen values are those of the train split: they occur in the
-episodes of all splits. Validation and test each own values that never occur in training; asking for an *unseen* value draws
-from these. Closed pools (weekdays, ages ...) have too few values to keep any back.
-
-Listed values that happen to occur in training text (as a distractor's word, inside a longer value) count as seen.
+Every value belongs to one split by its spelling (`splits.split_of`). Seen values are those of the train
+split: they occur in the episodes of all splits. Validation and test each own values that never occur in
+training; asking for an *unseen* value draws from these. Closed pools (weekdays, ages ...) have too few values
+to keep any back. Listed values that happen to occur in training text (as a distractor's word, inside a longer
+value) count as seen.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from string import ascii_uppercase
 
 from dmem_agents.errors import ConfigError
 from dmem_agents.train.data.splits import Split, split_of
@@ -33,10 +34,6 @@ class Pool:
     closed: bool = False
     """Whether every value is seen in training."""
 
-    def shared(self) -> bool:
-        """Whether no value can be kept back."""
-        return self.closed
-
 
 def draw(pool: str, rng: random.Random, *, split: Split, unseen: bool = False) -> str:
     """One value of a pool.
@@ -44,7 +41,7 @@ def draw(pool: str, rng: random.Random, *, split: Split, unseen: bool = False) -
     Args:
         pool: Key of `POOLS`.
         rng: Source of chance.
-        split: Whose unseen values to draw; matters only with `unseen` and for full names, which are always the split's own.
+        split: Whose unseen values to draw; full names are always the split's own.
         unseen: A value that never occurs in training instead of one that does.
 
     Raises:
@@ -55,7 +52,9 @@ def draw(pool: str, rng: random.Random, *, split: Split, unseen: bool = False) -
     if source.generate is None:
         choices = listed(pool, wanted)
         if not choices:
-            raise ConfigError(f"Expected a pool with values of its own for {split}; got {pool!r}, which keeps none back.")
+            raise ConfigError(
+                f"Expected a pool with values of its own for {split}; got {pool!r}, which keeps none back."
+            )
         return rng.choice(choices)
     for _ in range(_DRAWS):
         value = source.generate(rng)
@@ -74,7 +73,7 @@ def has_unseen(pool: str, split: Split) -> bool:
 
 @cache
 def listed(pool: str, split: Split) -> tuple[str, ...]:
-    """The values of a listed pool that belong to a split; every value of a closed pool is seen in training."""
+    """The values of a listed pool that belong to a split; all of a closed pool belong to train."""
     source = POOLS[pool]
     if source.closed:
         return source.values if split == "train" else ()
@@ -109,7 +108,14 @@ def _train_texts() -> Iterable[str]:
     from dmem_agents.train.data.tables import ATTRIBUTES, wording
 
     for attribute in ATTRIBUTES.values():
-        yield from (attribute.tell, attribute.ask, attribute.answer, attribute.change, attribute.use, attribute.tool)
+        yield from (
+            attribute.tell,
+            attribute.ask,
+            attribute.answer,
+            attribute.change,
+            attribute.use,
+            attribute.tool,
+        )
     yield from wording.train_texts()
     yield from smalltalk.train_texts()
     for pool in POOLS.values():
@@ -130,10 +136,6 @@ def _morning(rng: random.Random) -> str:
 
 def _phone(rng: random.Random) -> str:
     return f"{rng.randint(200, 989)}-{rng.randint(0, 9999):04d}"
-
-
-def _letters(rng: random.Random, alphabet: str, length: int) -> str:
-    return "".join(rng.choice(alphabet) for _ in range(length))
 
 
 def _amount(rng: random.Random) -> str:
@@ -196,9 +198,9 @@ POOLS: dict[str, Pool] = {
     "room_numbers": Pool(generate=lambda rng: str(rng.randint(400, 999))),
     "phone_numbers": Pool(generate=_phone),
     "passwords": Pool(generate=lambda rng: f"{rng.choice(things.PASSWORD_WORDS)}{rng.randint(10, 99)}"),
-    "order_numbers": Pool(generate=lambda rng: f"{_letters(rng, 'ABCDEFGH', 1)}{rng.randint(10000, 99999)}"),
-    "booking_codes": Pool(generate=lambda rng: _letters(rng, "ABCDEFGHJKLMNPQRSTUVWXYZ", 5)),
-    "flights": Pool(generate=lambda rng: f"{rng.choice(('LH', 'BA', 'AF', 'KL', 'SK', 'UA', 'QF', 'EK'))}{rng.randint(100, 999)}"),
+    "order_numbers": Pool(generate=lambda rng: f"{rng.choice('ABCDEFGH')}{rng.randint(10000, 99999)}"),
+    "booking_codes": Pool(generate=lambda rng: "".join(rng.choices(ascii_uppercase, k=5))),
+    "flights": Pool(generate=lambda rng: f"{rng.choice(things.AIRLINES)}{rng.randint(100, 999)}"),
     "seats": Pool(generate=lambda rng: f"{rng.randint(1, 42)}{rng.choice('ABCDEF')}"),
     "gates": Pool(generate=lambda rng: f"{rng.choice('ABCDEFG')}{rng.randint(1, 60)}"),
     "amounts": Pool(generate=_amount),

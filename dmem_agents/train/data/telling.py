@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from dmem_agents.messages import Message, ToolCall
 from dmem_agents.train.data.cast import Fact
-from dmem_agents.train.data.phrasing import Person, Voice, fill, is_plain, lowered
+from dmem_agents.train.data.phrasing import Person, Voice, capitalised, contracted, fill, is_plain, lowered
 from dmem_agents.train.data.pools import draw
 from dmem_agents.train.data.splits import Split
 from dmem_agents.train.data.tables import wording
@@ -78,7 +78,12 @@ class Telling:
             after = slots[position + 1] if position + 1 < len(slots) else None
             if slot is None:
                 self._pieces.append(self._distraction())
-            elif after is not None and not slot[0].old and not after[0].old and self._chance(self._settings.joined):
+            elif (
+                after is not None
+                and not slot[0].old
+                and not after[0].old
+                and self._chance(self._settings.joined)
+            ):
                 self._pieces.append(self._joined(slot[0], after[0]))
                 position += 1
             else:
@@ -87,13 +92,12 @@ class Telling:
 
     def ask(self, fact: Fact, question: str, answer: str) -> tuple[str, str]:
         """The question and its answer, about the fact's owner as the conversation knows them."""
-        if fact.owner is None:
-            return fill(question, Voice.first()), fill(answer, Voice.second(), value=fact.value)
-        subject = self._rng.choice(self._known_as(fact.owner))
-        yours = subject.replace("my ", "your ")
-        woman = fact.owner.woman
-        asked = fill(question, Voice.third(subject, woman=woman))
-        return asked, fill(answer, Voice.third(yours, woman=woman), value=fact.value)
+        mine, yours = Voice.first(), Voice.second()
+        if fact.owner is not None:
+            subject = self._rng.choice(self._known_as(fact.owner))
+            mine = Voice.third(subject, woman=fact.owner.woman)
+            yours = Voice.third(subject.replace("my ", "your "), woman=fact.owner.woman)
+        return capitalised(fill(question, mine)), capitalised(fill(answer, yours, value=fact.value))
 
     def is_fair(self, asked: Fact, question: str) -> bool:
         """Whether the value stands only where the asked fact is told, and never in the question."""
@@ -103,7 +107,12 @@ class Telling:
         return not any(value in text.lower() for text in elsewhere)
 
     def _piece(self, fact: Fact, is_change: bool) -> _Piece:
-        if not fact.old and fact.owner is None and fact.attribute.tools() and self._chance(self._settings.tools):
+        if (
+            not fact.old
+            and fact.owner is None
+            and fact.attribute.tools()
+            and self._chance(self._settings.tools)
+        ):
             return self._tool_result(fact)
         if fact.old and not is_change:
             told = Fact(attribute=fact.attribute, owner=fact.owner, value=fact.old)
@@ -120,9 +129,10 @@ class Telling:
         """A message that tells a fact, sometimes with an opening, sometimes by the person themselves."""
         template = self._rng.choice(templates)
         owner = fact.owner
-        if owner and not owner.relation and not fact.old and self._may_speak(owner) and self._chance(self._settings.speakers):
+        speaks = owner is not None and not owner.relation and not fact.old and self._may_speak(owner)
+        if owner and speaks and self._chance(self._settings.speakers):
             self._introduced[owner.first] = owner.first
-            return f"{owner.first}: {self._fill(template, fact, Voice.first())}"
+            return f"{owner.first}: {capitalised(self._fill(template, fact, Voice.first()))}"
         if is_plain(template) and self._chance(self._settings.openings):
             opening = self._rng.choice(wording.OPENINGS.of(self._settings.phrasings))
             inner = template if opening.startswith("{x}") else lowered(template)
@@ -136,14 +146,13 @@ class Telling:
         """Two facts in one sentence, or in one message when their phrasings don't join."""
         first = self._rng.choice(self._statements(one))
         second = self._rng.choice(self._statements(two))
+        joint = " "
         if is_plain(first) and is_plain(second):
-            head = self._fill(first, one, self._voice(one.owner)).removesuffix(".")
-            tail = self._fill(lowered(second), two, self._voice(two.owner))
-            if not _starts_with_name(second, two):
-                tail = tail if tail.startswith(("I ", "I'")) else tail[0].lower() + tail[1:]
-            return self._user_turn(f"{head}{self._rng.choice(wording.JOINTS)}{tail}", [one, two])
-        told = (self._fill(t, f, self._voice(f.owner)) for t, f in ((first, one), (second, two)))
-        return self._user_turn(" ".join(told), [one, two])
+            first, second = first.removesuffix("."), lowered(second)
+            joint = self._rng.choice(wording.JOINTS)
+        told = self._fill(first, one, self._voice(one.owner))
+        rest = self._fill(second, two, self._voice(two.owner))
+        return self._user_turn(f"{told}{joint}{rest}", [one, two])
 
     def _fill(self, template: str, fact: Fact, voice: Voice) -> str:
         other = ""
@@ -164,7 +173,7 @@ class Telling:
         return Voice.third(self._rng.choice(self._known_as(owner)), woman=owner.woman)
 
     def _known_as(self, owner: Person) -> list[str]:
-        """Names that the conversation allows for somebody; a person not introduced has the first name only."""
+        """Names the conversation allows for somebody; the first name alone before they are introduced."""
         introduction = self._introduced.get(owner.first, "")
         names = [owner.first, owner.first]
         if introduction.startswith("my "):
@@ -174,8 +183,9 @@ class Telling:
         return names
 
     def _user_turn(self, text: str, facts: list[Fact]) -> _Piece:
+        text = capitalised(contracted(text) if self._chance(0.6) else text)
         messages = [Message(role="user", content=text)]
-        if self._chance(self._settings.acknowledgements):
+        if not text.endswith("?") and self._chance(self._settings.acknowledgements):
             reply = self._rng.choice(wording.ACKNOWLEDGEMENTS.of(self._settings.phrasings))
             messages.append(Message(role="assistant", content=reply))
         return _Piece(messages=messages, facts=facts)
@@ -186,12 +196,14 @@ class Telling:
         user, assistant = draw_turn(self._rng, self._settings.split)
         if not assistant:
             return self._user_turn(user, [])
-        return _Piece(messages=[Message(role="user", content=user), Message(role="assistant", content=assistant)])
+        replied = [Message(role="user", content=user), Message(role="assistant", content=assistant)]
+        return _Piece(messages=replied)
 
     def _tool_result(self, fact: Fact) -> _Piece:
         """A request, the assistant's word, and the JSON that a tool returned."""
         name, path = self._rng.choice(fact.attribute.tools())
-        value: object = int(fact.value) if fact.value.isdigit() and not fact.value.startswith("0") else fact.value
+        is_number = fact.value.isdigit() and not fact.value.startswith("0")
+        value: object = int(fact.value) if is_number else fact.value
         result: dict[str, object] = {path[-1]: value}
         if self._chance(0.5):
             key, extra = self._rng.choice(wording.TOOL_EXTRAS)
@@ -210,9 +222,3 @@ class Telling:
 
     def _chance(self, probability: float) -> bool:
         return self._rng.random() < probability
-
-
-def _starts_with_name(template: str, fact: Fact) -> bool:
-    """Whether a sentence opens with a person's name or with the value, whose first letter stays as it is."""
-    named = fact.owner is not None and not fact.owner.relation
-    return template.startswith("{v}") or (named and template.startswith(("{S", "{P", "{O")))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dmem_agents.train.data.attributes import Attribute
 
 
-def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str = "", third: bool = False) -> Attribute:
+def _code(
+    key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str = "", third: bool = False
+) -> Attribute:
     """A code or number that opens or identifies something; `noun` names it."""
     return Attribute(
         key=key,
@@ -36,9 +38,10 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
             Can you give me {{P}} {noun}?
         """,
         ask_held=f"""
-            I forgot my {noun}, what is it?
             Tell me {{P}} {noun}.
-            What did I say my {noun} was?
+            What did I say {{P}} {noun} was?
+            Look up {{P}} {noun} in your memory.
+            I forgot my {noun}, what is it?
         """,
         answer=f"""
             {{P}} {noun} is {{v}}.
@@ -49,8 +52,9 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
             {{P}} {noun} is {{v}} now, not {{old}}.
         """,
         change_held=f"""
+            {{P}} {noun} isn't {{old}} anymore, it's {{v}}.
             Forget {{old}}, the {noun} is {{v}}.
-            They replaced the {noun}, it is {{v}} from now on.
+            They gave {{O}} a new {noun}, {{v}}.
         """,
         tool=tool,
     )

@@ -1,4 +1,4 @@
-"""Turns that tell nothing about anybody: small talk, remarks and requests that the assistant can answer at once."""
+"""Turns that tell nothing about anybody: small talk, remarks, and requests the assistant answers at once."""
 
 from __future__ import annotations
 
@@ -162,17 +162,68 @@ REMARKS = lines("""
     See you later!
 """)
 
-PATTERNS = (
-    ("The {0} was {1} {2}.", "weather; traffic; food; service; music; film; lecture; view", "great; awful; okay; strange; fine; boring; better than expected", "today; yesterday; last night; this morning; again"),
-    ("I {0} the {1} {2}.", "cleaned; fixed; moved; painted; dropped; lost; found", "chair; lamp; shelf; mirror; ladder; carpet; vase; kettle", "today; yesterday; this morning; last night"),
-    ("{0} is so {1} {2}.", "The street; The office; This room; The train; Everything", "quiet; crowded; noisy; cold; warm; dusty", "today; at the moment; these days; right now"),
-    ("Can you {0} {1}?", "explain; describe; sum up", "how rain forms; what a prime number is; how bread rises; why the sea is salty; what inflation means; how a lock works; what an echo is; how bees find their way"),
-    ("What's the opposite of '{0}'?", "big; early; heavy; bright; rich; sharp; noisy; smooth; empty; ancient"),
-    ("How do you spell '{0}'?", "necessary; rhythm; accommodate; conscience; separate; embarrass; definitely; weird; receive; vacuum"),
-    ("{0} is my least urgent problem {1}.", "The dust; The noise; The weather; The laundry", "today; right now; this week"),
-    ("I {0} a {1} on the way {2}.", "saw; met; passed; noticed", "clown; street band; lost glove; broken umbrella; hot air balloon; marching band; flat tyre", "home; to the shop; to the park"),
-    ("Somebody {0} {1} {2}.", "left; forgot; threw away", "an umbrella; a hat; a bag; some flyers; a shoe", "in the hallway; on the stairs; at the door; on the bench"),
-    ("{0}, the {1} {2}.", "Luckily; Sadly; Of course; As always", "lift; printer; projector; heating; radio", "works again; is broken; makes noise; was repaired"),
+PATTERNS: tuple[tuple[str, ...], ...] = (
+    (
+        "The {0} {1} {2}.",
+        "weather; traffic; service; internet connection",
+        "was awful; was okay; was fine; got worse; got better; was a mess",
+        "today; yesterday; this morning; again",
+    ),
+    (
+        "The {0} {1} was {2}.",
+        "film; lecture; play; show; talk; concert",
+        "yesterday; last night; on the radio; at the festival",
+        "great; awful; strange; boring; better than expected; far too long; surprisingly good",
+    ),
+    (
+        "I {0} the {1} {2}.",
+        "cleaned; fixed; moved; painted; dropped; lost; found",
+        "chair; lamp; shelf; mirror; ladder; carpet; vase; kettle",
+        "today; yesterday; this morning; last night",
+    ),
+    (
+        "{0} is so {1} {2}.",
+        "The street; The office; This room; The train; Everything",
+        "quiet; crowded; noisy; cold; warm; dusty",
+        "today; at the moment; these days; right now",
+    ),
+    (
+        "Can you {0} {1}?",
+        "explain; describe; sum up",
+        "how rain forms; what a prime number is; how bread rises; why the sea is salty; "
+        "what inflation means; how a lock works; what an echo is; how bees find their way",
+    ),
+    (
+        "What's the opposite of '{0}'?",
+        "big; early; heavy; bright; rich; sharp; noisy; smooth; empty; ancient",
+    ),
+    (
+        "How do you spell '{0}'?",
+        "necessary; rhythm; accommodate; conscience; separate; embarrass; definitely; weird; receive; vacuum",
+    ),
+    (
+        "{0} is my least urgent problem {1}.",
+        "The dust; The noise; The weather; The laundry",
+        "today; right now; this week",
+    ),
+    (
+        "I {0} a {1} on the way {2}.",
+        "saw; met; passed; noticed",
+        "clown; street band; lost glove; broken umbrella; hot air balloon; marching band; flat tyre",
+        "home; to the shop; to the park",
+    ),
+    (
+        "Somebody {0} {1} {2}.",
+        "left; forgot; threw away",
+        "an umbrella; a hat; a bag; some flyers; a shoe",
+        "in the hallway; on the stairs; at the door; on the bench",
+    ),
+    (
+        "{0}, the {1} {2}.",
+        "Luckily; Sadly; Of course; As always",
+        "lift; printer; projector; heating; radio",
+        "works again; is broken; makes noise; was repaired",
+    ),
 )
 """Templates with the values of each slot."""
 
@@ -218,9 +269,11 @@ EXCHANGES = tuple(
 
 
 def draw_turn(rng: random.Random, split: Split) -> tuple[str, str]:
-    """A user's line and the assistant's answer ("" for none) out of those that belong to a split by their spelling."""
+    """A user's line and the assistant's answer ("" for none), out of those of a split."""
     chance = rng.random()
-    return rng.choice(_remarks(split) if chance < 0.5 else _exchanges(split) if chance < 0.7 else _made(split))
+    return rng.choice(
+        _remarks(split) if chance < 0.5 else _exchanges(split) if chance < 0.7 else _made(split)
+    )
 
 
 def train_texts() -> Iterator[str]:

@@ -10,6 +10,8 @@ def _favourite(
     pool: str,
     noun: str,
     *,
+    topic: str,
+    plural: bool = False,
     tell: str,
     tell_held: str,
     ask: str,
@@ -17,28 +19,32 @@ def _favourite(
     use: str = "",
     use_held: str = "",
 ) -> Attribute:
-    """A favourite `noun`: the common phrasings and a few of its own."""
+    """A favourite `noun`: the common phrasings, and a few of its own.
+
+    `topic` is what one talks about when it comes to it; `plural` for nouns like "flowers".
+    """
+    verb, beats = ("are", "beat") if plural else ("is", "beats")
     return Attribute(
         key=key,
         pool=pool,
         tell=f"""
-            {{P}} favourite {noun} is {{v}}.
-            {{P}} favorite {noun} is {{v}}.
-            {{v}} is {{P}} favourite {noun}.
-            The {noun} {{S}} like{{s}} best is {{v}}.
-            For {{O}}, the best {noun} is {{v}}.
-            When it comes to {noun}, {{S}} love{{s}} {{v}} most.
+            {{P}} favourite {noun} {verb} {{v}}.
+            {{P}} favorite {noun} {verb} {{v}}.
+            {{v}} {verb} {{P}} favourite {noun}.
+            The {noun} {{S}} like{{s}} best {verb} {{v}}.
+            For {{O}}, the best {noun} {verb} {{v}}.
+            When it comes to {topic}, {{S}} love{{s}} {{v}} most.
             {tell}
         """,
         tell_held=f"""
-            No {noun} beats {{v}}, if you ask {{O}}.
-            {{P}} number one {noun} is {{v}}.
-            {{P}} {noun} of choice is {{v}}.
+            No {noun} {beats} {{v}}, if you ask {{O}}.
+            {{P}} number one {noun} {verb} {{v}}.
+            {{P}} {noun} of choice {verb} {{v}}.
             {tell_held}
         """,
         ask=f"""
-            What is {{P}} favourite {noun}?
-            What's {{P}} favorite {noun}?
+            What {verb} {{P}} favourite {noun}?
+            Tell me, what {verb} {{P}} favorite {noun}?
             Which {noun} {{do}} {{S}} like best?
             Do you remember {{P}} favourite {noun}?
             {ask}
@@ -46,22 +52,22 @@ def _favourite(
         ask_held=f"""
             What {noun} {{do}} {{S}} like most?
             Can you name {{P}} favourite {noun}?
-            Which {noun} is {{P}} number one?
+            Which {noun} {verb} {{P}} number one?
             {ask_held}
         """,
         answer=f"""
-            {{P}} favourite {noun} is {{v}}.
+            {{P}} favourite {noun} {verb} {{v}}.
             {{S}} like{{s}} {{v}} best.
         """,
         change=f"""
-            {{P}} favourite {noun} is {{v}} now, not {{old}}.
-            {{S}} {{dont}} like {{old}} anymore, {{P}} favourite {noun} is {{v}} now.
-            Actually, {{P}} favourite {noun} is {{v}}.
-            {{S}} {{be}} over {{old}}, the best {noun} is {{v}}.
+            {{P}} favourite {noun} {verb} {{v}} now, not {{old}}.
+            {{S}} {{dont}} like {{old}} anymore, {{P}} favourite {noun} {verb} {{v}} now.
+            Actually, {{P}} favourite {noun} {verb} {{v}}.
+            {{S}} {{be}} over {{old}}, the best {noun} {verb} {{v}}.
         """,
         change_held=f"""
-            {{S}} changed {{his}} mind: {{v}} is the best {noun}.
-            {{S}} used to prefer {{old}}, but now the favourite {noun} is {{v}}.
+            {{S}} changed {{his}} mind: {{v}} {verb} the best {noun}.
+            {{S}} used to prefer {{old}}, but now the favourite {noun} {verb} {{v}}.
         """,
         use=use,
         use_held=use_held,
@@ -73,6 +79,7 @@ TASTES = (
         "food",
         "foods",
         "food",
+        topic="food",
         tell="""
             {S} love{s} eating {v}.
             {S} could eat {v} every day.
@@ -106,6 +113,7 @@ TASTES = (
         "drink",
         "drinks",
         "drink",
+        topic="drinks",
         tell="""
             {S} always order{s} {v}.
             {S} love{s} drinking {v}.
@@ -134,6 +142,7 @@ TASTES = (
         "colour",
         "colours",
         "colour",
+        topic="colours",
         tell="""
             {S} painted {his} room {v} because it's {his} favourite.
             {S} wear{s} {v} all the time, {he} love{s} that colour.
@@ -162,6 +171,7 @@ TASTES = (
         "music",
         "music",
         "music",
+        topic="music",
         tell="""
             {S} listen{s} to {v} all day.
             {S} love{s} {v}.
@@ -190,6 +200,7 @@ TASTES = (
         "film",
         "films",
         "film",
+        topic="films",
         tell="""
             {S} {have} watched {v} twenty times.
             The movie {S} like{s} most is {v}.
@@ -219,6 +230,7 @@ TASTES = (
         "book",
         "books",
         "book",
+        topic="books",
         tell="""
             {S} {have} read {v} three times.
             The novel {S} love{s} most is {v}.
@@ -238,7 +250,9 @@ TASTES = (
     _favourite(
         "fruit",
         "fruits",
-        "fruit",
+        "fruits",
+        topic="fruit",
+        plural=True,
         tell="""
             {S} buy{s} {v} every week, {his} favourite fruit.
             {S} love{s} fresh {v} in the morning.
@@ -265,7 +279,9 @@ TASTES = (
     _favourite(
         "flower",
         "flowers",
-        "flower",
+        "flowers",
+        topic="flowers",
+        plural=True,
         tell="""
             {S} always {have} {v} on the table.
             {S} love{s} getting {v}.
@@ -293,6 +309,7 @@ TASTES = (
         "season",
         "seasons",
         "season",
+        topic="the seasons",
         tell="""
             {S} feel{s} best in {v}.
             {S} wait{s} for {v} all year long.
@@ -313,6 +330,7 @@ TASTES = (
         "topping",
         "toppings",
         "pizza topping",
+        topic="pizza",
         tell="""
             {S} always put{s} {v} on {his} pizza.
             {S} want{s} {v} on every pizza.

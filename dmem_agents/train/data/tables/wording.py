@@ -1,4 +1,4 @@
-"""Phrases around the facts: openings, requests to repeat, acknowledgements, the honest "You haven't told me"."""
+"""Phrases around the facts: openings, requests to repeat, acknowledgements, "You haven't told me"."""
 
 from __future__ import annotations
 
@@ -131,13 +131,41 @@ UNTOLD = lines("""
 JOINTS = (", and ", " and ", "; also, ")
 """Between two facts in one sentence."""
 
-RELATIONS_WOMEN = ("sister", "mother", "aunt", "cousin", "friend", "colleague", "neighbour", "daughter", "roommate", "niece", "boss")
-RELATIONS_MEN = ("brother", "father", "uncle", "cousin", "friend", "colleague", "neighbour", "son", "roommate", "nephew", "boss")
+RELATIONS_WOMEN = (
+    "sister",
+    "mother",
+    "aunt",
+    "cousin",
+    "friend",
+    "colleague",
+    "neighbour",
+    "daughter",
+    "roommate",
+    "niece",
+    "boss",
+)
+RELATIONS_MEN = (
+    "brother",
+    "father",
+    "uncle",
+    "cousin",
+    "friend",
+    "colleague",
+    "neighbour",
+    "son",
+    "roommate",
+    "nephew",
+    "boss",
+)
 
 TOOL_REQUESTS: dict[str, tuple[str, ...]] = {
     "get_profile": ("Load my profile.", "Please open my profile.", "Can you look up my profile?"),
     "lookup_address": ("Please look up my address.", "Can you find my address?"),
-    "get_booking": ("Check my booking, please.", "Can you look up my booking?", "Please open my reservation."),
+    "get_booking": (
+        "Check my booking, please.",
+        "Can you look up my booking?",
+        "Please open my reservation.",
+    ),
     "book_hotel": ("Book a hotel for me, please.", "Can you reserve a hotel for me?"),
     "get_project": ("Show me the project data.", "Please open my project."),
     "get_calendar": ("Please check my calendar.", "Can you open my calendar?"),
@@ -146,7 +174,12 @@ TOOL_REQUESTS: dict[str, tuple[str, ...]] = {
 }
 """What the user asks before a tool answers; shared by all splits, since it holds no fact."""
 TOOL_PREFACES = ("One moment.", "Let me check.", "I will look that up.", "Just a second.")
-TOOL_EXTRAS: tuple[tuple[str, object], ...] = (("status", "ok"), ("updated", True), ("source", "crm"), ("confirmed", True))
+TOOL_EXTRAS: tuple[tuple[str, object], ...] = (
+    ("status", "ok"),
+    ("updated", True),
+    ("source", "crm"),
+    ("confirmed", True),
+)
 
 
 def train_texts() -> Iterator[str]:

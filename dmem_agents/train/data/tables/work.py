@@ -241,20 +241,20 @@ WORK = (
         key="team",
         pool="teams",
         tell="""
-            {P} team is {v}.
-            {P} favourite team is {v}.
-            {S} support{s} {v}.
-            {S} cheer{s} for {v}.
-            {S} never miss{es} a game of {v}.
-            {S} {be} a fan of {v}.
-            {S} bought tickets to see {v}, {his} team.
-            {P} whole family roots for {v}.
+            {P} team is the {v}.
+            {P} favourite team is the {v}.
+            {S} support{s} the {v}.
+            {S} cheer{s} for the {v}.
+            {S} never miss{es} a game of the {v}.
+            {S} {be} a fan of the {v}.
+            {S} bought tickets to see the {v}, {his} team.
+            {P} whole family roots for the {v}.
         """,
         tell_held="""
-            {S} back{s} {v} every season.
-            {S} {have} a season ticket for {v}.
-            {P} heart beats for {v}.
-            The team {S} follow{s} is {v}.
+            {S} back{s} the {v} every season.
+            {S} {have} a season ticket for the {v}.
+            {P} heart beats for the {v}.
+            The team {S} follow{s} is the {v}.
         """,
         ask="""
             What is {P} favourite team?
@@ -269,17 +269,17 @@ WORK = (
             Whose games {do} {S} never miss?
         """,
         answer="""
-            {S} support{s} {v}.
-            {P} team is {v}.
+            {S} support{s} the {v}.
+            {P} team is the {v}.
         """,
         change="""
-            {S} {be} not a fan of {old} anymore, {he} support{s} {v} now.
-            {S} cheer{s} for {v} now instead of {old}.
-            {P} new team is {v}.
+            {S} {be} not a fan of the {old} anymore, {he} support{s} the {v} now.
+            {S} cheer{s} for the {v} now instead of the {old}.
+            {P} new team is the {v}.
         """,
         change_held="""
-            {S} gave up on {old} and back{s} {v} now.
-            {S} switched to {v} after years with {old}.
+            {S} gave up on the {old} and back{s} the {v} now.
+            {S} switched to the {v} after years with the {old}.
         """,
     ),
     Attribute(
