@@ -179,8 +179,16 @@ def _convert(source: _Source, target: Path, *, progress: bool) -> None:
         _publish(partial, target, source)
     except ModelLoadError as error:
         raise ModelLoadError(f"The embedded model: {error} To renew its file: {INSTALL_COMMAND}") from error
-    except (OSError, SafetensorError) as error:
-        raise _write_failure(error, target.parent) from error
+    except Exception as error:
+        if _is_full(error):
+            raise ModelLoadError(
+                f"The disk or quota of {target.parent} is full, so the embedded model could not be written "
+                f"({error}). Free some space, pass another cache_dir, or set XDG_CACHE_HOME to a folder on a "
+                "larger disk."
+            ) from error
+        if isinstance(error, OSError | SafetensorError):
+            raise _CacheNotWritable(str(error)) from error
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -222,16 +230,10 @@ def _require_space(source: _Source, folder: Path) -> None:
         )
 
 
-def _write_failure(error: Exception, folder: Path) -> Exception:
-    """The exception to raise for an error met while writing into `folder`."""
-    # safetensors reports the operating system's error only as text: "I/O error: ... (os error 28)".
+def _is_full(error: Exception) -> bool:
     full = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-    if getattr(error, "errno", None) in full or any(f"(os error {code})" in str(error) for code in full):
-        return ModelLoadError(
-            f"The disk or quota of {folder} is full, so the embedded model could not be written ({error}). "
-            "Free some space, pass another cache_dir, or set XDG_CACHE_HOME to a folder on a larger disk."
-        )
-    return _CacheNotWritable(str(error))
+    # safetensors and tokenizers give the system's error number only in their text.
+    return getattr(error, "errno", None) in full or any(f"(os error {code})" in str(error) for code in full)
 
 
 def _private_temporary_folder() -> Path:

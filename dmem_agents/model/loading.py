@@ -129,7 +129,8 @@ def _adapter_source(model: str | Path | None, adapter: str | Path | None) -> str
             return packaged
         raise AdapterError(
             "This build of dmem-agents ships no adapter for the embedded model. Name one: adapter='<folder "
-            "or hub id>', or set DMEM_ADAPTER before starting. An untrained memory is never attached silently."
+            "or hub id>', or set DMEM_ADAPTER before starting. An untrained memory is never attached "
+            "silently."
         )
     raise AdapterError(
         f"Model {str(model)!r} needs an adapter that was trained for it, and none was given. Name one: "

@@ -50,4 +50,4 @@ def _set_bars(*, shown: bool) -> None:
     else:
         enable_progress_bars()
     # This module takes its bar straight from tqdm, past the library's own switch.
-    gguf.tqdm = tqdm if shown else partial(tqdm, disable=True)
+    vars(gguf)["tqdm"] = tqdm if shown else partial(tqdm, disable=True)
