@@ -1,0 +1,1 @@
+"""Measuring what a memory holds, always beside its controls."""

@@ -8,8 +8,10 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
+from dmem_agents.messages import Message
 from dmem_agents.train.batching import Collator, TrainingBatch
 from dmem_agents.train.data import AgentLife, Episode
+from dmem_agents.train.data.tables.wording import REPEAT_ALL
 from dmem_agents.train.recipe import Recipe
 
 
@@ -40,11 +42,24 @@ class CurriculumDataset(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         stage = self.recipe.stage_at(index // self.conversations_per_step)
         source = self._sources.setdefault(
-            id(stage), AgentLife(split="train", facts=stage.facts, distractors=stage.distractors, tasks=dict(stage.tasks))
+            id(stage), AgentLife(split="train", **{k: tuple(v) if isinstance(v, list) else v for k, v in stage.life.items()})
         )
         rng = random.Random(f"{self.recipe.optimisation.seed}/{index}")
-        episodes = source.sample_group(rng, questions=self.recipe.optimisation.questions_per_conversation)
+        episodes = [source.sample(rng)]
+        if episodes[0].task != "reconstruct" and rng.random() < self.recipe.optimisation.reconstruct_share:
+            episodes.append(_repetition(episodes[0], rng))
         return Item(index=index, episodes=tuple(episodes))
+
+
+def _repetition(episode: Episode, rng: random.Random) -> Episode:
+    """The same past with the request to repeat what the user said."""
+    said = " ".join(m.content for m in episode.written if m.role == "user")
+    return Episode(
+        written=episode.written,
+        visible=(Message(role="user", content=rng.choice(REPEAT_ALL.of("train"))),),
+        target=Message(role="assistant", content=said),
+        task="reconstruct",
+    )
 
 
 def collate(items: list[Item], *, collator: Collator, seed: int) -> dict[str, Any]:

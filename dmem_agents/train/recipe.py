@@ -36,8 +36,8 @@ class Optimisation:
     """Global clip."""
     conversations_per_step: int = 8
     """Pasts written per device and micro-batch."""
-    questions_per_conversation: int = 2
-    """Questions asked of each."""
+    reconstruct_share: float = 0.5
+    """How often a conversation is also to be repeated, besides its question."""
     gradient_accumulation_steps: int = 1
     """Micro-batches per step."""
     bf16: bool = False
@@ -52,16 +52,8 @@ class Stage:
 
     steps: int
     """Optimiser steps."""
-    facts: tuple[int, int] = (1, 1)
-    """Told per conversation: fewest, most."""
-    distractors: tuple[int, int] = (0, 0)
-    """Turns of other talk per conversation: fewest, most."""
-    tasks: Mapping[str, float] = field(default_factory=lambda: {"recall": 1.0})
-    """Shares of the tasks of `train.data`."""
-    answer: float | None = None
-    """Overrides the objective weight of that name."""
-    reconstruct: float | None = None
-    """The same."""
+    life: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of `train.data.AgentLife`: facts, distractors, tasks and so on; the split is always train."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
