@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ class AsyncEvents:
 
 def drive(
     turn: Commands, *, runtime: Callable[[], object], store: Callable[[], StateStore], events: SyncEvents
-) -> Iterator[ReplyChunk]:
+) -> Generator[ReplyChunk]:
     """Carry out a turn in this thread; gives its chunks as they come."""
     step = partial(turn.send, None)
     while True:
@@ -144,7 +144,7 @@ async def drive_async(
     runtime: Callable[[], object],
     store: Callable[[], AsyncStateStore],
     events: AsyncEvents,
-) -> AsyncIterator[ReplyChunk]:
+) -> AsyncGenerator[ReplyChunk]:
     """Carry out a turn in this task; gives its chunks as they come."""
     step = partial(turn.send, None)
     while True:

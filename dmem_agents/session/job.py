@@ -1,4 +1,4 @@
-"""What one call asks for, and its tokens: which messages are shown, which are written, and what came of it."""
+"""What one call asks for, and its tokens: which messages are shown and written, and what came of it."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import atexit
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -79,7 +79,7 @@ class MemorySession:
 
     def stream(
         self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
-    ) -> Iterator[ReplyChunk]:
+    ) -> Generator[ReplyChunk]:
         """`reply`, with the text as it comes; the last chunk, after the commit, carries the `Reply`.
 
         Closing the iterator before its last chunk ends the turn and commits nothing.
@@ -103,7 +103,7 @@ class MemorySession:
 
     def astream(
         self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions | None = None
-    ) -> AsyncIterator[ReplyChunk]:
+    ) -> AsyncGenerator[ReplyChunk]:
         """See `stream`."""
         return self._aturn(messages, agent_id, options, generate=True, stream=True)
 
@@ -172,6 +172,20 @@ class MemorySession:
         """Identity of the model and adapter; loads them."""
         return self._load().fingerprint
 
+    @property
+    def model_name(self) -> str:
+        """What the backbone is called: its hub id, folder or the embedded model's name. Loads nothing."""
+        if self._loaded is not None:
+            return self._loaded.model.backbone_id
+        from dmem_agents.model.embedded import EMBEDDED_MODEL_ID
+
+        return EMBEDDED_MODEL_ID if self.config.model is None else str(self.config.model)
+
+    @property
+    def max_context(self) -> int:
+        """Tokens that a prompt and its answer may have together; loads the model."""
+        return self._load().max_context
+
     def warm_up(self) -> None:
         """Load the model now rather than at the first turn."""
         self._load()
@@ -222,7 +236,7 @@ class MemorySession:
         *,
         generate: bool,
         stream: bool,
-    ) -> Iterator[ReplyChunk]:
+    ) -> Generator[ReplyChunk]:
         events = SyncEvents()
         turn = self._prepare(messages, agent_id, options, events, generate=generate, stream=stream)
         return drive(turn.run(), runtime=self._load, store=lambda: self.store, events=events)
@@ -235,7 +249,7 @@ class MemorySession:
         *,
         generate: bool,
         stream: bool,
-    ) -> AsyncIterator[ReplyChunk]:
+    ) -> AsyncGenerator[ReplyChunk]:
         events = AsyncEvents()
         turn = self._prepare(messages, agent_id, options, events, generate=generate, stream=stream)
         return drive_async(turn.run(), runtime=self._load, store=self._async_store, events=events)

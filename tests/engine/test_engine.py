@@ -1,0 +1,314 @@
+"""The engine's thread: ends, cancels, errors, seeds and shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+
+from dmem_agents.engine import Engine, Generation, GenerationRequest, Prompt, SamplingParams
+from dmem_agents.errors import (
+    ConfigError,
+    EngineClosedError,
+    EngineError,
+    StateMismatchError,
+    TemplateError,
+)
+from dmem_agents.model.attach import DeltaMemModel
+from dmem_agents.state.memory_state import MemoryState, StateLayout
+
+MakePrompt = Callable[..., Prompt]
+MakeModel = Callable[..., DeltaMemModel]
+Together = Callable[[Engine, Sequence[GenerationRequest]], list[Generation]]
+Request = Callable[..., GenerationRequest]
+
+
+@pytest.fixture
+def request_for(model: DeltaMemModel, make_prompt: MakePrompt) -> Request:
+    """A request of `tokens` tokens from an empty state; keywords override."""
+
+    def make(
+        *, first: int = 10, tokens: int = 8, max_new_tokens: int = 6, **fields: object
+    ) -> GenerationRequest:
+        given: dict[str, object] = {
+            "prompt": make_prompt(range(first, first + tokens)),
+            "state": model.empty_state(),
+            "sampling": SamplingParams(max_new_tokens=max_new_tokens),
+        }
+        return GenerationRequest(**(given | fields))  # type: ignore[arg-type]  # fields of the request
+
+    return make
+
+
+def test_tokens_arrive_one_by_one_in_order_before_the_result(engine: Engine, request_for: Request) -> None:
+    seen: list[int] = []
+    generation: list[Generation] = []
+
+    def on_token(token: int) -> bool:
+        seen.append(token)
+        return bool(generation) and generation[0].future.done()
+
+    generation.append(engine.submit(request_for(on_token=on_token)))
+    result = generation[0].result(60)
+    assert tuple(seen) == result.token_ids
+    assert result.finish_reason == "length"
+    assert result.prompt_tokens == 8
+
+
+def test_a_stop_token_ends_the_answer_and_is_no_part_of_it(engine: Engine, request_for: Request) -> None:
+    full = engine.submit(request_for()).result(60).token_ids
+    stop = full[3]
+    result = engine.submit(request_for(stop_ids=frozenset({stop}))).result(60)
+    assert result.token_ids == full[: full.index(stop)]
+    assert result.finish_reason == "stop"
+
+
+def test_a_callback_ends_the_answer_with_the_token_it_was_given(engine: Engine, request_for: Request) -> None:
+    full = engine.submit(request_for()).result(60).token_ids
+    seen: list[int] = []
+
+    def on_token(token: int) -> bool:
+        seen.append(token)
+        return len(seen) == 2
+
+    result = engine.submit(request_for(on_token=on_token)).result(60)
+    assert result.token_ids == full[:2]
+    assert result.finish_reason == "stop"
+
+
+def test_a_cancelled_row_leaves_and_its_neighbours_stay_as_they_are(
+    engine: Engine, request_for: Request, together: Together
+) -> None:
+    alone = engine.submit(request_for(first=40, max_new_tokens=12)).result(60)
+    generations: list[Generation] = []
+    seen: list[int] = []
+
+    def cancel_third(token: int) -> bool:
+        seen.append(token)
+        if len(seen) == 3:
+            generations[0].cancel()
+        return False
+
+    generations += together(
+        engine,
+        [
+            request_for(on_token=cancel_third, max_new_tokens=200),
+            request_for(first=40, max_new_tokens=12),
+        ],
+    )
+    cancelled, neighbour = (generation.result(60) for generation in generations)
+    assert cancelled.finish_reason == "cancelled"
+    assert cancelled.state is None
+    assert len(seen) <= 4
+    assert neighbour.token_ids == alone.token_ids
+    assert neighbour.state is not None
+    assert alone.state is not None
+    torch.testing.assert_close(neighbour.state.values, alone.state.values, atol=1e-5, rtol=0)
+
+
+def test_a_request_cancelled_while_it_waits_is_never_run(
+    engine: Engine, request_for: Request, model: DeltaMemModel
+) -> None:
+    held, free = threading.Event(), threading.Event()
+
+    def hold(_: int) -> bool:
+        held.set()
+        return free.wait(30)
+
+    first = engine.submit(request_for(on_token=hold))
+    assert held.wait(30)
+    second = engine.submit(request_for())
+    second.cancel()
+    calls: list[int] = []
+    model.register_forward_pre_hook(lambda *_: calls.append(1))
+    free.set()
+    first.result(60)
+    after_first = len(calls)
+    assert second.result(60).finish_reason == "cancelled"
+    assert len(calls) == after_first
+
+
+def test_equal_seeds_give_equal_tokens_whoever_shares_the_batch(
+    engine: Engine, request_for: Request, together: Together
+) -> None:
+    warm = SamplingParams(max_new_tokens=20, temperature=1.5, top_k=50, top_p=0.95, seed=11)
+    alone = engine.submit(request_for(sampling=warm)).result(60)
+    others = [
+        request_for(first=30, sampling=SamplingParams(max_new_tokens=9, temperature=2.0, seed=5)),
+        request_for(sampling=warm),
+        request_for(first=60, tokens=20, max_new_tokens=30),
+    ]
+    assert together(engine, others)[1].result(60).token_ids == alone.token_ids
+    other_seed = SamplingParams(max_new_tokens=20, temperature=1.5, top_k=50, top_p=0.95, seed=12)
+    assert engine.submit(request_for(sampling=other_seed)).result(60).token_ids != alone.token_ids
+
+
+def test_without_a_seed_answers_vary(engine: Engine, request_for: Request) -> None:
+    hot = SamplingParams(max_new_tokens=20, temperature=3.0)
+    answers = {engine.submit(request_for(sampling=hot)).result(60).token_ids for _ in range(4)}
+    assert len(answers) > 1
+
+
+def test_sampling_leaves_the_global_random_state_alone(engine: Engine, request_for: Request) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    engine.submit(request_for(sampling=SamplingParams(temperature=1.0, max_new_tokens=4))).result(60)
+    assert torch.equal(torch.rand(4), expected)
+
+
+@pytest.mark.parametrize("callback", ["on_token", "closed_turn"])
+def test_a_callback_that_raises_fails_only_its_own_request(
+    callback: str, engine: Engine, request_for: Request, together: Together
+) -> None:
+    def broken(_: object) -> bool:
+        raise ZeroDivisionError("a bug in the caller's code")
+
+    bad, good = together(engine, [request_for(**{callback: broken}), request_for(first=30)])
+    with pytest.raises(EngineError, match="ZeroDivisionError") as caught:
+        bad.result(60)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert good.result(60).token_ids == engine.submit(request_for(first=30)).result(60).token_ids
+
+
+def test_an_error_of_ours_in_a_callback_reaches_the_caller_as_it_is(
+    engine: Engine, request_for: Request
+) -> None:
+    def closed(_: list[int]) -> Prompt:
+        raise TemplateError("the template refuses this answer")
+
+    with pytest.raises(TemplateError):
+        engine.submit(request_for(closed_turn=closed)).result(60)
+
+
+def test_an_exception_in_a_forward_fails_that_batch_and_the_engine_goes_on(
+    engine: Engine, model: DeltaMemModel, request_for: Request, together: Together
+) -> None:
+    calls: list[int] = []
+
+    def fail_third(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == 4:  # the first belongs to the gate of `together`
+            raise MemoryError("no memory left on the device")
+
+    hook = model.register_forward_pre_hook(fail_third)
+    failed = together(engine, [request_for(), request_for(first=30)])
+    for generation in failed:
+        with pytest.raises(EngineError, match="no memory left") as caught:
+            generation.result(60)
+        assert isinstance(caught.value.__cause__, MemoryError)
+    hook.remove()
+    assert engine.submit(request_for()).result(60).finish_reason == "length"
+
+
+def test_scores_that_are_not_numbers_fail_only_their_row(
+    engine: Engine, model: DeltaMemModel, request_for: Request, together: Together
+) -> None:
+    broken = MemoryState(layout=model.layout, values=torch.full(model.layout.shape, float("nan")))
+    bad, good = together(engine, [request_for(state=broken), request_for(first=30)])
+    with pytest.raises(EngineError, match="NaN"):
+        bad.result(60)
+    assert good.result(60).finish_reason == "length"
+
+
+def test_closing_fails_what_runs_and_what_waits(
+    model: DeltaMemModel, request_for: Request, make_prompt: MakePrompt
+) -> None:
+    engine = Engine(model, max_batch_size=1)
+    started = threading.Event()
+
+    def on_token(_: int) -> bool:
+        started.set()
+        time.sleep(0.005)
+        return False
+
+    running = engine.submit(request_for(on_token=on_token, max_new_tokens=3000))
+    assert started.wait(30)
+    waiting = engine.submit(request_for())
+    engine.close()
+    for generation in (running, waiting):
+        with pytest.raises(EngineClosedError):
+            generation.result(60)
+    with pytest.raises(EngineClosedError):
+        engine.submit(request_for())
+    engine.close()
+
+
+def test_a_dropped_engine_ends_its_thread_and_lets_the_model_go(
+    make_model: MakeModel, make_prompt: MakePrompt
+) -> None:
+    model = make_model()
+    engine = Engine(model)
+    request = GenerationRequest(
+        prompt=make_prompt([7, 8]), state=model.empty_state(), sampling=SamplingParams(max_new_tokens=2)
+    )
+    assert engine.submit(request).result(60).token_ids
+    reference, thread = weakref.ref(model), engine._thread
+    del engine, model, request
+    deadline = time.monotonic() + 10
+    while (thread.is_alive() or reference() is not None) and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.02)
+    assert not thread.is_alive()
+    assert reference() is None
+
+
+def test_more_requests_than_fit_one_batch_are_all_answered(
+    model: DeltaMemModel, request_for: Request
+) -> None:
+    with Engine(model, max_batch_size=2) as engine:
+        generations = [engine.submit(request_for(first=10 + n, max_new_tokens=1 + n % 4)) for n in range(9)]
+        for n, generation in enumerate(generations):
+            assert len(generation.result(60).token_ids) == 1 + n % 4
+
+
+async def test_an_event_loop_can_wait_for_a_generation(engine: Engine, request_for: Request) -> None:
+    generations = [engine.submit(request_for(first=10 + n)) for n in range(3)]
+    results = await asyncio.gather(*(asyncio.wrap_future(g.future) for g in generations))
+    assert [r.finish_reason for r in results] == ["length"] * 3
+
+
+def test_a_state_of_another_layout_is_refused(engine: Engine, request_for: Request) -> None:
+    other = MemoryState.zeros(StateLayout(layers=("model.layers.0.self_attn",), heads=1, rank=2))
+    with pytest.raises(StateMismatchError, match="layout"):
+        engine.submit(request_for(state=other))
+
+
+def test_states_from_the_engine_can_take_part_in_training(engine: Engine, request_for: Request) -> None:
+    state = engine.submit(request_for()).result(60).state
+    assert state is not None
+    weight = torch.ones(state.layout.shape, requires_grad=True)
+    (weight * state.values).sum().backward()
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, state.values)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_new_tokens": 0},
+        {"temperature": -0.1},
+        {"temperature": float("nan")},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"top_k": -1},
+        {"seed": 1.5},
+        {"seed": 2**63},
+    ],
+)
+def test_sampling_out_of_range_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(fields))):
+        SamplingParams(**fields)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_prompt_needs_tokens_and_as_many_of_everything() -> None:
+    with pytest.raises(ConfigError, match="at least one token"):
+        Prompt(input_ids=(), write_mask=(), message_ids=(), sentence_ids=())
+    with pytest.raises(ConfigError, match="2, 1, 2, 2"):
+        Prompt(input_ids=(1, 2), write_mask=(True,), message_ids=(0, 0), sentence_ids=(0, 0))
