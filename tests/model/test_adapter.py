@@ -342,8 +342,9 @@ def test_the_fingerprint_is_the_same_in_another_process_and_before_and_after_use
         from dmem_agents.model.attach import attach
         from dmem_agents.testing.tiny_model import tiny_model
         torch.manual_seed(0)
-        fields = {"output_init": "random", "online_gain": 2.0, "couple_lambda": False, "delta_heads": ("q", "o")}
-        print(attach(tiny_model("llama"), DeltaMemConfig(**fields)).fingerprint)
+        fields = {"output_init": "random", "online_gain": 2.0, "couple_lambda": False}
+        config = DeltaMemConfig(delta_heads=("q", "o"), **fields)
+        print(attach(tiny_model("llama"), config).fingerprint)
     """
     for hash_seed in ("1", "2"):
         done = subprocess.run(
