@@ -102,7 +102,9 @@ class AgentLife:
         task = rng.choices(list(self.tasks), list(self.tasks.values()))[0]
         facts, distractors = rng.randint(*self.facts), rng.randint(*self.distractors)
         if task == "reconstruct":
-            facts, distractors = min(facts, 3), min(distractors, 2)
+            facts, distractors = min(facts, 3), min(distractors, 1)
+        if task == "unknown" and rng.random() < 0.15:
+            facts, distractors = 0, max(distractors, 1)
         return self._make(task, rng, facts, distractors, self.unseen_value, self.unseen_phrasing, "mixed")
 
     def recall_episode(
@@ -228,7 +230,7 @@ class _Draft:
             count=count + extra,
             keys=keys,
             third_person=life.third_person,
-            rivals=life.rivals,
+            rivals=max(life.rivals, 0.5) if self.task == "unknown" else life.rivals,
             asked=lambda fact: self._askable(fact),
             unseen_value=self.unseen_value,
         )

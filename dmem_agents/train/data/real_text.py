@@ -1,9 +1,9 @@
 """Episodes from published data sets, read from a folder of the user's and never copied.
 
 The folder is laid out like `synthetic_persona_chat/…_valid.csv.gz`, `squadv2/test.jsonl.gz`,
-`hotpotqa/train_100.json.gz` and `babi/qa1_single-supporting-fact_train.txt.gz`. Each source splits its file by the
-spelling of what is told, so that a passage is in one split only; Synthetic-Persona-Chat and bAbI take the test
-split from their published test files.
+`hotpotqa/train_100.json.gz` and `babi/qa1_single-supporting-fact_train.txt.gz`. Each source splits its file
+by the spelling of what is told, so that a passage is in one split only; Synthetic-Persona-Chat and bAbI take the
+test split from their published test files.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _TO_SECOND = {
 }
 _STOP_WORDS = frozenset(
     """
-    about after also always been being cannot could does doesn don every from have having just like likes love lots
-    many more most much never only other really some than that their them there they this want wants when where
-    which while with work would years your favorite favourite enjoy going
+    about after also always been being cannot could does doesn don every from have having just like likes love
+    lots many more most much never only other really some than that their them there they this want wants when
+    where which while with work would years your favorite favourite enjoy going
     """.split()
 )
 _INTRODUCTION = re.compile(r"\b([Nn]ame|[Cc]all|[Nn]ice|[Mm]eet)\b|, [A-Z]")
@@ -168,7 +168,7 @@ def persona_dialogue(data_folder: Path | str, split: Split = "train") -> tuple[s
 
 
 def squad(data_folder: Path | str, split: Split = "train", *, longest: int = 45) -> Stories:
-    """SQuAD 2.0: the sentence that holds the answer is told, then asked for. Unanswerable questions are left out.
+    """SQuAD 2.0, answerable questions: the sentence that holds the answer is told, then asked for.
 
     Args:
         data_folder: Folder with `squadv2/`.
@@ -190,7 +190,7 @@ def squad(data_folder: Path | str, split: Split = "train", *, longest: int = 45)
 
 
 def hotpot(data_folder: Path | str, split: Split = "train", *, longest: int = 60) -> Stories:
-    """HotpotQA: the supporting sentences are told one by one, then the question; yes/no questions are left out.
+    """HotpotQA without yes/no: the supporting sentences are told one by one, then the question.
 
     Args:
         data_folder: Folder with `hotpotqa/`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from dmem_agents.train.data.pools import draw
 from dmem_agents.train.data.splits import Split
 from dmem_agents.train.data.tables import wording
 from dmem_agents.train.data.tables.smalltalk import draw_turn
+
+_QUESTION = re.compile(r"^[^,.!?:]+\?$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +51,7 @@ class Telling:
         self._settings = settings
         self._introduced: dict[str, str] = {}
         self._pieces: list[_Piece] = []
+        self._distractions: set[str] = set()
 
     @property
     def said(self) -> list[str]:
@@ -93,6 +97,8 @@ class Telling:
     def ask(self, fact: Fact, question: str, answer: str) -> tuple[str, str]:
         """The question and its answer, about the fact's owner as the conversation knows them."""
         mine, yours = Voice.first(), Voice.second()
+        if _QUESTION.match(question) and self._chance(self._settings.openings / 2):
+            question = self._opened(question, wording.QUESTION_OPENINGS)
         if fact.owner is not None:
             subject = self._rng.choice(self._known_as(fact.owner))
             mine = Voice.third(subject, woman=fact.owner.woman)
@@ -134,10 +140,13 @@ class Telling:
             self._introduced[owner.first] = owner.first
             return f"{owner.first}: {capitalised(self._fill(template, fact, Voice.first()))}"
         if is_plain(template) and self._chance(self._settings.openings):
-            opening = self._rng.choice(wording.OPENINGS.of(self._settings.phrasings))
-            inner = template if opening.startswith("{x}") else lowered(template)
-            template = opening.replace("{x}", inner)
+            template = self._opened(template, wording.OPENINGS)
         return self._fill(template, fact, self._voice(owner))
+
+    def _opened(self, template: str, openings: wording.Phrases) -> str:
+        """A plain template with an opening before or after it."""
+        opening = self._rng.choice(openings.of(self._settings.phrasings))
+        return opening.replace("{x}", template if opening.startswith("{x}") else lowered(template))
 
     def _may_speak(self, owner: Person) -> bool:
         return self._introduced.get(owner.first, owner.first) == owner.first
@@ -194,6 +203,9 @@ class Telling:
         if self._settings.dialogue and self._chance(0.5):
             return self._user_turn(self._rng.choice(self._settings.dialogue), [])
         user, assistant = draw_turn(self._rng, self._settings.split)
+        while user in self._distractions:
+            user, assistant = draw_turn(self._rng, self._settings.split)
+        self._distractions.add(user)
         if not assistant:
             return self._user_turn(user, [])
         replied = [Message(role="user", content=user), Message(role="assistant", content=assistant)]

@@ -128,6 +128,7 @@ HOME = (
             {P} family is from {v}.
             {P} passport is from {v}.
             {S} left {v} as a child, but {he} {was} born there.
+            {Sm} not from {other}, but from {v}.
         """,
         tell_held="""
             {P} country of birth is {v}.
@@ -165,6 +166,7 @@ HOME = (
             {P} kids finally talked {O} into getting {av}.
             {P} {v} kept everyone awake last night.
             {S} wanted {av} for years, and now {he} {have} one.
+            {S} {dont} have {av_other}, {he} {have} {av}.
         """,
         tell_held="""
             {S} share{s} {his} home with {av}.
@@ -229,7 +231,7 @@ HOME = (
             What is {P} pet's name?
             What is {P} pet called?
             What's the name of {P} pet?
-            How {do} {S} call {his} pet?
+            What {do} {S} call {his} pet?
             Do you remember the name of {P} pet?
         """,
         ask_held="""

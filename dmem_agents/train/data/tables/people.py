@@ -20,12 +20,16 @@ def _kin(key: str, pool: str, word: str) -> Attribute:
             {{S}} had lunch with {{his}} {word} {{v}}.
             {{P}} {word} {{v}} called this morning.
             {{S}} get{{s}} along well with {{his}} {word} {{v}}.
+            {{S}} wrote a letter to {{v}}, {{his}} {word}.
+            When {{S}} need{{s}} help, {{he}} call{{s}} {{his}} {word} {{v}}.
         """,
         tell_held=f"""
             {{P}} {word} goes by {{v}}.
             Everyone calls {{P}} {word} {{v}}.
             {{S}} spoke with {{v}}, {{his}} {word}.
-            {{S}} mentioned {{his}} {word}; the name is {{v}}.
+            {{S}} {{have}} a {word}, {{v}}.
+            {{P}} {word} was christened {{v}}.
+            {{S}} ran into {{v}}, {{his}} {word}, today.
         """,
         ask=f"""
             What is {{P}} {word}'s name?
@@ -36,7 +40,8 @@ def _kin(key: str, pool: str, word: str) -> Attribute:
         """,
         ask_held=f"""
             Which name does {{P}} {word} have?
-            How is {{P}} {word} called?
+            Do you know {{P}} {word}'s name?
+            What do people call {{P}} {word}?
             Can you tell me {{P}} {word}'s name?
         """,
         answer=f"""
@@ -88,7 +93,7 @@ PEOPLE = (
             Do you remember my name?
             Who am I?
             Can you tell me my name?
-            How am I called?
+            What am I called?
         """,
         ask_held="""
             Do you know my name?

@@ -62,7 +62,7 @@ HOTELS = rows("""
     Astoria; Grand Plaza; Bellevue; Excelsior; Majestic; Savoy; Continental; Metropole; Bristol Palace;
     Imperial; Regent; Ambassador; Belvedere; Miramar; Panorama; Seaview; Lakeside Inn; Mountain Lodge;
     Golden Lion; White Swan; Red Fox Inn; Blue Lagoon; Coral Bay; Palm Court; Royal Garden; Park Central;
-    Station Hotel; Harbour View; Old Mill; Queen's Head; King's Arms; Sunrise Resort; Alpine Star; Nordic
+    Old Station; Harbour View; Old Mill; Queen's Head; King's Arms; Sunrise Resort; Alpine Star; Nordic
     Light; Casa Verde; Villa Rosa; Riviera; Esplanade; Monopol; Schweizerhof; Adler; Krone; Waldhaus;
     Sonnenhof; Bayview; Crystal Palace; Emerald; Sapphire; Montana; Colonial House; Maison Blanche; Orient
     Express; Bosphorus; Sakura Inn; Lotus Garden; Jade Palace; Tropicana; Copacabana; Capri; Portofino

@@ -160,6 +160,134 @@ REMARKS = lines("""
     Hello again!
     Have a nice day!
     See you later!
+    I'm back at the computer.
+    The keyboard is sticky.
+    Someone is singing in the stairwell.
+    The stairs are being cleaned.
+    There's a spider in the corner.
+    The curtains are too long.
+    The fridge is humming.
+    Two pigeons are fighting outside.
+    The taxi driver knew a shortcut.
+    The parade blocked the whole street.
+    The museum was free of charge.
+    The bakery ran out of bread.
+    The waiter mixed up our orders.
+    The dessert was too sweet.
+    I ate too much at lunch.
+    I skipped breakfast.
+    I'm getting hungry.
+    I'm getting sleepy.
+    I could use some fresh air.
+    My shoes are wet.
+    My hair is a mess.
+    I left my umbrella somewhere.
+    I found my umbrella again.
+    I bought new light bulbs.
+    I replaced the batteries.
+    I changed the sheets.
+    I tidied up the cupboard.
+    I watered nothing for a week.
+    I missed the beginning of the film.
+    I can't find the remote control.
+    I can't get this song out of my head.
+    I didn't get much done today.
+    I did some stretching.
+    I took a short nap.
+    I took the stairs today.
+    I took a lot of pictures.
+    I waited half an hour at the counter.
+    I had to stand all the way.
+    I almost fell asleep on the train.
+    I heard a strange noise.
+    I read the manual twice.
+    I had a weird dream.
+    I'm almost done with the dishes.
+    I'm in a good mood today.
+    I'm a little nervous.
+    I'm curious what happens next.
+    I'm listening.
+    I'm just thinking out loud.
+    It's getting dark early.
+    It's getting late.
+    It's much warmer than last week.
+    It stopped raining.
+    It was worth the wait.
+    It was only a small mistake.
+    It took longer than planned.
+    That took forever.
+    That was quick.
+    That was close!
+    That's a good idea.
+    That's all for now.
+    That sounds complicated.
+    There's fog everywhere.
+    There was nothing on television.
+    There was a fire drill this morning.
+    There were balloons everywhere.
+    They closed the bridge for repairs.
+    They changed the menu.
+    They turned off the water for an hour.
+    The new carpet smells funny.
+    The vending machine ate my coins.
+    The mail came late.
+    The candle burned down.
+    The news was depressing.
+    The game went into overtime.
+    The wind is very strong.
+    The sea was calm.
+    The air is so dry.
+    The queue was endless.
+    The hall was freezing.
+    The alarm went off by mistake.
+    The dog next door won't stop barking.
+    Some kids are playing in the yard.
+    Somebody is practising scales.
+    Someone took the last biscuit.
+    We ran out of sugar.
+    We had a good laugh.
+    We got lost twice.
+    Who left the lights on?
+    Who would have thought?
+    Why is everything so expensive?
+    Why do people yawn?
+    When will it finally stop raining?
+    What's that noise?
+    What's new?
+    What a mess!
+    What a surprise!
+    What a strange dream that was.
+    Guess what happened today.
+    Did you hear that?
+    Do you have a minute?
+    Do you ever get bored?
+    Is it just me or is it cold?
+    Can we talk about something cheerful?
+    Could you write shorter answers?
+    Could you be a bit more cheerful?
+    Let me just finish this.
+    Let me check something first.
+    Give me a second.
+    Hold on, somebody is calling.
+    Okay, where was I?
+    Sorry for the delay.
+    Sorry, wrong window.
+    Thanks, that helped.
+    Thank you for waiting.
+    No worries.
+    No problem at all.
+    Not bad at all.
+    Fair enough.
+    Sounds good.
+    Wonderful!
+    Oh well.
+    Oh no, not again!
+    Almost there.
+    One step at a time.
+    Better late than never.
+    Practice makes perfect.
+    Tomorrow is another day.
+    Some things never change.
 """)
 
 PATTERNS: tuple[tuple[str, ...], ...] = (
@@ -219,10 +347,14 @@ PATTERNS: tuple[tuple[str, ...], ...] = (
         "in the hallway; on the stairs; at the door; on the bench",
     ),
     (
-        "{0}, the {1} {2}.",
-        "Luckily; Sadly; Of course; As always",
+        "Luckily, the {0} {1}.",
         "lift; printer; projector; heating; radio",
-        "works again; is broken; makes noise; was repaired",
+        "works again; was repaired; is new",
+    ),
+    (
+        "Sadly, the {0} {1}.",
+        "lift; printer; projector; heating; radio",
+        "is broken; stopped working; is too loud",
     ),
 )
 """Templates with the values of each slot."""
@@ -246,7 +378,39 @@ EXCHANGES = tuple(
             What's the freezing point of water? | It is zero degrees Celsius.
             Tell me a joke. | Why did the tomato blush? It saw the salad dressing.
             How many sides does a triangle have? | A triangle has three sides.
-            What colour is a ripe lemon's peel? | Its peel is bright.
+            Can a lemon be sweet? | Rarely, but it happens.
+            What does a barometer show? | It shows the air pressure.
+            How many strings does a rope have? | That depends on the rope.
+            Which month is the shortest? | The second one of the year.
+            Is glass a liquid? | No, that's a myth.
+            How deep is the sea? | In some places more than ten kilometres.
+            Can you sing? | I can only write the words.
+            What's a palindrome? | A word that reads the same backwards.
+            How far away is the sun? | About one hundred fifty million kilometres.
+            Do plants breathe? | Yes, through their leaves.
+            What's the fastest land animal? | That is the cheetah.
+            Who painted the Mona Lisa? | Leonardo da Vinci did.
+            How do magnets work? | Opposite poles attract each other.
+            What is half of ten? | Half of ten is five.
+            Is it rude to yawn? | It is better to cover your mouth.
+            What's the hardest natural material? | Diamond is the hardest.
+            Do snakes have ears? | Not on the outside.
+            Why is snow white? | Because it scatters all light.
+            What do koalas do all day? | They mostly sleep.
+            Can you hear me? | I can read what you write.
+            Is silence golden? | So the saying goes.
+            How heavy is air? | A cubic metre weighs about a kilo.
+            What comes after Tuesday's noon? | Tuesday afternoon.
+            Do you ever get tired? | No, I'm always awake.
+            What's the point of small talk? | It makes people feel at ease.
+            How do I sharpen a pencil? | With a sharpener or a knife.
+            What is a dozen? | A dozen is twelve.
+            Is lightning hot? | Hotter than the surface of the sun.
+            Can you keep a secret? | I will do my best.
+            How do birds find south? | They follow the sun and the stars.
+            What's the secret of good bread? | Time and patience.
+            Are clouds heavy? | Yes, heavier than they look.
+            What should I do if I'm bored? | Go outside for a while.
             What's a haiku? | A haiku is a short poem.
             What is the largest ocean? | It is the Pacific.
             What does a thermometer measure? | It measures temperature.

@@ -471,14 +471,15 @@ TASTES = (
             {S} practise{s} the {v} every evening.
             {S} play{s} the {v} in a band.
             {S} {have} played the {v} since school.
-            {S} bought a {v} and take{s} lessons.
+            {S} bought {av} and take{s} lessons.
+            {S} play{s} the {v}, not the {other}.
             The neighbours hear {O} play the {v} at night.
         """,
         tell_held="""
             {S} can play the {v}.
             {S} took up the {v}.
             In the orchestra {S} play{s} the {v}.
-            {S} own{s} a {v} and play{s} it well.
+            {S} own{s} {av} and play{s} it well.
         """,
         ask="""
             What instrument {do} {S} play?
@@ -599,6 +600,59 @@ TASTES = (
         use_held="""
             What should the nurse know about {O}? => The nurse should know about the allergy to {v}.
             What should a host be careful about with {O}? => Be careful about the allergy to {v}.
+        """,
+    ),
+    Attribute(
+        key="dislike",
+        pool="foods",
+        tell="""
+            {S} can't stand {v}.
+            {S} hate{s} {v}.
+            {S} {dont} like {v} at all.
+            {S} never touch{es} {v}.
+            {S} find{s} {v} disgusting.
+            {S} {dont} eat {v}, {he} hate{s} it.
+            Please don't serve {O} {v}, {he} can't stand it.
+            The only food {S} dislike{s} is {v}.
+            Just the smell of {v} makes {O} sick.
+        """,
+        tell_held="""
+            {S} {be} no friend of {v}.
+            {S} really dislike{s} {v}.
+            You can chase {O} away with {v}.
+            {S} would rather starve than eat {v}.
+        """,
+        ask="""
+            What food {do} {S} hate?
+            What food can't {S} stand?
+            Which food {do} {S} dislike?
+            What {do} {S} never eat?
+            Do you remember which food {S} hate{s}?
+        """,
+        ask_held="""
+            What dish should nobody serve {O}?
+            Which food {do} {S} refuse to eat?
+            Which food {do} {S} find disgusting?
+        """,
+        answer="""
+            {S} can't stand {v}.
+            {S} hate{s} {v}.
+        """,
+        change="""
+            {S} got used to {old}, but now {he} can't stand {v}.
+            Actually, it's not {old} that {S} hate{s}, it's {v}.
+            {S} like{s} {old} now, but {he} hate{s} {v}.
+        """,
+        change_held="""
+            {S} meant {v}, not {old}, when {he} talked about bad food.
+            {P} problem isn't {old} anymore, the food {he} can't stand is {v}.
+        """,
+        use="""
+            What should the cook avoid for {O}? => The cook should avoid {v}.
+        """,
+        use_held="""
+            What must not be on the menu for {O}? => The menu should be free of {v}.
+            What should I leave out when cooking for {O}? => Leave out {v}.
         """,
     ),
     Attribute(

@@ -117,7 +117,7 @@ INSTRUMENTS = rows("""
 HOBBIES = rows("""
     painting; knitting; sewing; crocheting; embroidery; pottery; woodworking; gardening; birdwatching;
     stargazing; hiking; camping; fishing; baking; home brewing; photography; calligraphy; origami; chess;
-    bridge; crossword puzzles; jigsaw puzzles; sudoku; model trains; model planes; stamp collecting; coin
+    crossword puzzles; jigsaw puzzles; sudoku; model trains; model planes; stamp collecting; coin
     collecting; geocaching; beekeeping; juggling; magic tricks; salsa dancing; ballroom dancing; choir
     singing; creative writing; blogging; scrapbooking; candle making; soap making; leather crafting; metal
     detecting; kite flying; drone racing; board games; poker; yoga; meditation; tai chi; genealogy; mushroom
@@ -159,7 +159,7 @@ MEDICINES = rows("""
 
 DIETS = rows("""
     vegan; vegetarian; pescatarian; gluten-free; lactose-free; keto; paleo; halal; kosher; low-carb;
-    low-salt; sugar-free; dairy-free; nut-free; Mediterranean; raw food; high-protein; macrobiotic; low-fat;
+    low-salt; sugar-free; dairy-free; nut-free; Mediterranean; raw-food; high-protein; macrobiotic; low-fat;
     fruitarian; egg-free; soy-free
 """)
 
@@ -172,11 +172,10 @@ PLANTS = rows("""
 """)
 
 TEAMS = rows("""
-    Red Hawks; Blue Sharks; Night Owls; Golden Eagles; River Rats; Iron Bulls; the
-    Wild Geese; Black Bears; Thunder; Comets; Rovers; Wanderers; Pirates; the
-    Vikings; Raptors; Stallions; Hornets; Jaguars; Penguins; Lightning; the
-    Avalanche; Mariners; Dragons; Phantoms; Spartans; Titans; Foxes; Otters; the
-    Badgers; Kestrels; Barracudas; Cobras; Mustangs; Bobcats; Grizzlies
+    Red Hawks; Blue Sharks; Night Owls; Golden Eagles; River Rats; Iron Bulls; Wild Geese; Black Bears;
+    Thunder; Comets; Rovers; Wanderers; Pirates; Vikings; Raptors; Stallions; Hornets; Jaguars; Penguins;
+    Lightning; Avalanche; Mariners; Dragons; Phantoms; Spartans; Titans; Foxes; Otters; Badgers; Kestrels;
+    Barracudas; Cobras; Mustangs; Bobcats; Grizzlies
 """)
 
 PROJECTS = rows("""
@@ -206,8 +205,8 @@ TOPPINGS = rows("""
 
 FLOWERS = rows("""
     roses; tulips; lilies; daisies; sunflowers; orchids; peonies; carnations; irises; daffodils; hyacinths;
-    violets; pansies; poppies; marigolds; dahlias; freesias; gardenias; hydrangeas; lavender; magnolias;
-    snowdrops; bluebells; chrysanthemums; anemones
+    violets; pansies; poppies; marigolds; dahlias; freesias; gardenias; hydrangeas; magnolias; snowdrops;
+    bluebells; chrysanthemums; anemones
 """)
 
 AIRLINES = rows("LH; BA; AF; KL; SK; UA; QF; EK; TK; LX; OS; AY; IB; DL; AA; NH")
@@ -219,10 +218,10 @@ MONTHS = rows(
 
 FRUITS = rows("""
     apples; pears; peaches; plums; cherries; apricots; nectarines; grapes; figs; dates; bananas; oranges;
-    mandarins; grapefruit; lemons; limes; pineapples; mangoes; papayas; guavas; lychees; kiwis; melons;
+    mandarins; grapefruits; lemons; limes; pineapples; mangoes; papayas; guavas; lychees; kiwis; melons;
     watermelons; strawberries; raspberries; blueberries; blackberries; cranberries; gooseberries;
-    redcurrants; pomegranates; persimmons; quinces; rhubarb; coconuts; passion fruit; dragon fruit; star
-    fruit; tangerines; clementines; mulberries
+    redcurrants; pomegranates; persimmons; quinces; coconuts; passion fruits; dragon fruits; star fruits;
+    tangerines; clementines; mulberries
 """)
 
 PASSWORD_WORDS = rows("""

@@ -53,9 +53,17 @@ OPENINGS = Phrases(
     You should know that {x}
     Quick note: {x}
     {x} Don't forget it.
+    Funny enough, {x}
+    {x} What do you say?
+    Anyway, {x}
     For your information, {x}
     Let me mention that {x}
     {x} Make a note of that, please.
+    I almost forgot, {x}
+    {x} I thought you should know.
+    Not that it matters, but {x}
+    Here's something: {x}
+    In case it comes up, {x}
     """,
 )
 """What surrounds a plain statement {x}."""
@@ -116,10 +124,38 @@ ACKNOWLEDGEMENTS = Phrases(
     """
     Okay, noted.
     Makes sense.
+    Right.
+    Great.
     Thanks for letting me know.
     Very well.
+    Will do.
+    Perfect.
+    I'll keep that in mind.
     """,
 )
+
+QUESTION_OPENINGS = Phrases(
+    """
+    Hey, {x}
+    Quick question: {x}
+    Sorry, I forgot: {x}
+    By the way, {x}
+    Hmm, {x}
+    Let me test you: {x}
+    {x} Please answer briefly.
+    {x} Do you still know?
+    """,
+    """
+    Say, {x}
+    Let's see: {x}
+    {x} Any idea?
+    Tell me: {x}
+    One question: {x}
+    {x} I forgot.
+    Help me out: {x}
+    """,
+)
+"""What surrounds a question {x}."""
 
 UNTOLD = lines("""
     You haven't told me that.
@@ -184,7 +220,7 @@ TOOL_EXTRAS: tuple[tuple[str, object], ...] = (
 
 def train_texts() -> Iterator[str]:
     """Every text of this module that training may show."""
-    for phrases in (OPENINGS, REPEAT_ALL, REPEAT_FIRST, REPEAT_LAST, ACKNOWLEDGEMENTS):
+    for phrases in (OPENINGS, QUESTION_OPENINGS, REPEAT_ALL, REPEAT_FIRST, REPEAT_LAST, ACKNOWLEDGEMENTS):
         yield from phrases.of("train")
     yield from (*UNTOLD, *RELATIONS_WOMEN, *RELATIONS_MEN, *TOOL_PREFACES)
     for requests in TOOL_REQUESTS.values():
