@@ -1,4 +1,4 @@
-"""An async store as a sync one, on an event loop in a thread of its own: one conformance suite serves both."""
+"""An async store as a sync one, on an event loop in its own thread: one conformance suite serves both."""
 
 from __future__ import annotations
 

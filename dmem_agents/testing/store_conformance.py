@@ -10,9 +10,10 @@ Inherit, say how to open the store, and let pytest collect the class; nothing he
         def store_factory(self):
             return functools.partial(MyStore, self.path)
 
-`SharedStoreConformance` adds what holds for stores that outlive a process: it opens several of them on the same
-data, in several processes, and kills some.
+`SharedStoreConformance` adds what holds for stores that outlive a process: it opens several of them on the
+same data, in several processes, and kills some.
 """
+# ruff: noqa: D102 - a test's name is its sentence
 
 from __future__ import annotations
 
@@ -28,15 +29,32 @@ from multiprocessing.connection import Connection
 
 from dmem_agents.envelope import MAX_SEALED_BYTES
 from dmem_agents.errors import AgentIdError, ConfigError, StateConflictError, StateCorruptError, StoreError
-from dmem_agents.store.base import AsyncStateStore, StateStore
+from dmem_agents.store.base import StateStore
 from dmem_agents.store.portable import export_agent, import_agent
-from dmem_agents.testing.blocking_store import BlockingStore
-
-StoreFactory = Callable[[], StateStore] | Callable[[], AsyncStateStore]
+from dmem_agents.testing.store_writers import (
+    StoreFactory,
+    content_of,
+    increment,
+    open_blocking,
+    overwrite_in_child,
+)
 
 ODD_AGENT_IDS = (
     *("a", "A", " a", "a ", "a:b", "a:", ":a", ":", "a::b", "a/b", "a\\b", "a%3Ab", "lease", "version"),
-    *("*", "a*", "?", "[a]", "[^a]", "{a}", "{a}:b", "a\nb", "a\0b", "a\0", "\0", "'; DROP TABLE records; --"),
+    *(
+        "*",
+        "a*",
+        "?",
+        "[a]",
+        "[^a]",
+        "{a}",
+        "{a}:b",
+        "a\nb",
+        "a\0b",
+        "a\0",
+        "\0",
+        "'; DROP TABLE records; --",
+    ),
     *("ä", "a\u0308", "аlice", "alice", "😀", "\uffff", "\U0010ffff", "x" * 4096, "x" * 4095),
 )
 """Agent ids that a careless store mixes up: separators, patterns, control characters, look-alikes, extremes."""
@@ -48,14 +66,14 @@ class StoreConformance:
     def store_factory(self) -> StoreFactory:
         """A callable that opens the store under test, empty at the start of each test.
 
-        It may make a `StateStore` or an `AsyncStateStore`. For `SharedStoreConformance` it must be picklable
-        (a `functools.partial` of an importable class is) and each call must open the same data.
+        It may make a `StateStore` or an `AsyncStateStore`. For `SharedStoreConformance` it must be
+        picklable, as a `functools.partial` of an importable class is, and each call must open the same data.
         """
         raise NotImplementedError
 
     def open_store(self) -> StateStore:
         """The store under test; an async one runs on an event loop in a thread of its own."""
-        return _opened(self.store_factory())
+        return open_blocking(self.store_factory())
 
     def test_an_agent_that_was_never_written_has_no_record(self) -> None:
         with self.open_store() as store:
@@ -321,7 +339,8 @@ class SharedStoreConformance(StoreConformance):
 
     def test_two_processes_on_one_agent_lose_no_update(self) -> None:
         context = multiprocessing.get_context("spawn")
-        children = [context.Process(target=_increment_in_child, args=(self.store_factory(), 40)) for _ in "ab"]
+        arguments = (self.store_factory(), "a", 40)
+        children = [context.Process(target=increment_in_child, args=arguments) for _ in range(2)]
         for child in children:
             child.start()
         for child in children:
@@ -336,7 +355,7 @@ class SharedStoreConformance(StoreConformance):
         context = multiprocessing.get_context("spawn")
         for round_number in range(3):
             receiver, sender = context.Pipe(duplex=False)
-            child = context.Process(target=_overwrite_in_child, args=(self.store_factory(), sender))
+            child = context.Process(target=overwrite_in_child, args=(self.store_factory(), "a", sender))
             child.start()
             sender.close()
             acknowledged = receiver.recv()
@@ -348,9 +367,9 @@ class SharedStoreConformance(StoreConformance):
                 record = store.load("a")
                 assert record is not None
                 assert record.version in (acknowledged, acknowledged + 1)
-                assert record.data == _content(record.version)
+                assert record.data == content_of(record.version)
                 next_version = record.version + 1
-                assert store.commit("a", _content(next_version), expected=record).version == next_version
+                assert store.commit("a", content_of(next_version), expected=record).version == next_version
 
 
 @contextmanager
@@ -364,40 +383,6 @@ def refused(kind: type[Exception], *parts: str) -> Iterator[None]:
             raise AssertionError(f"expected {missing} in the text: {error}") from error
     else:
         raise AssertionError(f"expected {kind.__name__}, nothing was raised")
-
-
-def increment(store: StateStore, agent_id: str, times: int) -> None:
-    """Adds 1 to the number in the agent's record, `times` times, starting over whenever somebody was faster."""
-    while times:
-        record = store.load(agent_id)
-        number = int(record.data) if record is not None else 0
-        try:
-            store.commit(agent_id, str(number + 1).encode(), expected=record)
-        except StateConflictError:
-            continue
-        times -= 1
-
-
-def _opened(factory: StoreFactory) -> StateStore:
-    store = factory()
-    return BlockingStore(store) if isinstance(store, AsyncStateStore) else store
-
-
-def _increment_in_child(factory: StoreFactory, times: int) -> None:
-    with _opened(factory) as store:
-        increment(store, "a", times)
-
-
-def _overwrite_in_child(factory: StoreFactory, sender: Connection) -> None:
-    with _opened(factory) as store:
-        while True:
-            record = store.load("a")
-            version = record.version + 1 if record is not None else 1
-            sender.send(store.commit("a", _content(version), expected=record).version)
-
-
-def _content(version: int) -> bytes:
-    return version.to_bytes(8, "big") * 8000
 
 
 def _rest(receiver: Connection) -> Iterator[int]:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from dmem_agents.store import InMemoryStateStore
-from dmem_agents.testing.store_conformance import StoreConformance, StoreFactory
+from dmem_agents.testing.store_conformance import StoreConformance
+from dmem_agents.testing.store_writers import StoreFactory
 
 
 class TestInMemoryStateStore(StoreConformance):

@@ -13,7 +13,8 @@ import pytest
 from dmem_agents.errors import StateCorruptError, StoreError
 from dmem_agents.store import SQLiteStateStore
 from dmem_agents.store.sqlite import SCHEMA
-from dmem_agents.testing.store_conformance import SharedStoreConformance, StoreFactory
+from dmem_agents.testing.store_conformance import SharedStoreConformance
+from dmem_agents.testing.store_writers import StoreFactory
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +59,9 @@ def test_a_deleted_record_leaves_no_bytes_in_the_file(tmp_path: Path) -> None:
     assert b"remember me" not in path.read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"this is a text, not a database\n" * 100, b"SQLite format 3\0" + b"?" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"this is a text, not a database\n" * 100, b"SQLite format 3\0" + b"?" * 4096]
+)
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
@@ -90,7 +93,7 @@ def test_a_database_of_a_newer_version_is_refused_with_advice(tmp_path: Path) ->
 
 def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="check the path|Check the file"):
+    with pytest.raises(StoreError, match=r"check the path|Check the file"):
         SQLiteStateStore(tmp_path / "file" / "agents.sqlite")
 
 
@@ -105,7 +108,7 @@ def test_a_full_disk_is_reported_and_the_old_record_stays(tmp_path: Path) -> Non
         with store._use() as connection:
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(StoreError, match="SQLITE_FULL.*make room"):
+        with pytest.raises(StoreError, match=r"SQLITE_FULL.*make room"):
             store.commit("a", bytes(1_000_000), expected=record)
         assert store.load("a") == record
 
@@ -146,7 +149,7 @@ def test_a_busy_store_says_so_after_its_time(tmp_path: Path) -> None:
     with SQLiteStateStore(path, busy_timeout_seconds=0.1) as store:
         raw = sqlite3.connect(path, isolation_level=None)
         raw.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="SQLITE_BUSY.*Other processes"):
+        with pytest.raises(StoreError, match=r"SQLITE_BUSY.*Other processes"):
             store.commit("a", b"1", expected=None)
         raw.execute("ROLLBACK")
         raw.close()

@@ -8,7 +8,8 @@ import pytest
 
 from dmem_agents.errors import StateConflictError
 from dmem_agents.store import InMemoryStateStore, ThreadedStateStore, open_async_store
-from dmem_agents.testing.store_conformance import SharedStoreConformance, StoreConformance, StoreFactory
+from dmem_agents.testing.store_conformance import SharedStoreConformance, StoreConformance
+from dmem_agents.testing.store_writers import StoreFactory
 
 
 class TestThreadedInMemoryStore(StoreConformance):

@@ -256,17 +256,30 @@ def _explained(error: Exception, address: str, prefix: str) -> StoreError:
             f"The user in the URL of {address} may not do this ({text}). It needs read and write access to "
             f"the keys `{prefix}:*`, and EVAL, EVALSHA, SCAN, TIME and the hash commands."
         )
-    for code, reason in _REFUSALS.items():
-        if code == getattr(error, "status_code", None) or re.search(rf"\b{code}\b", text):
+    for code, kind, reason in _REFUSALS:
+        if isinstance(error, kind) or re.search(rf"\b{code}\b", text):
             return StoreError(f"The Redis server {address} {reason} Nothing was written.")
     shown = text.split(", with args", 1)[0]  # after it an unknown command's arguments would follow
     return StoreError(f"The Redis server {address} refused a command: {shown}.")
 
 
-_REFUSALS: Final = {
-    "READONLY": "is a read-only replica. Put the primary's address into the store's URL.",
-    "OOM": "is out of memory. Raise its `maxmemory`, or forget agents that are no longer used.",
-    "MISCONF": "refuses writes because it can't save to its disk. Look into its log.",
-    "NOREPLICAS": "refuses writes because too few replicas are connected.",
-    "MOVED": "is part of a Redis Cluster, which this version can't use yet. Use a single server.",
-}
+# The server's code, redis-py's class (it cuts the code off the text where it has one), and what to do.
+_REFUSALS: Final[tuple[tuple[str, tuple[type[Exception], ...], str], ...]] = (
+    (
+        "READONLY",
+        (exceptions.ReadOnlyError,),
+        "is a read-only replica. Put the primary's address into the store's URL.",
+    ),
+    (
+        "OOM",
+        (exceptions.OutOfMemoryError,),
+        "is out of memory. Raise its `maxmemory`, or forget agents that are no longer used.",
+    ),
+    (
+        "MOVED",
+        (exceptions.MovedError, exceptions.AskError),
+        "is part of a Redis Cluster, which this version can't use yet. Use a single server.",
+    ),
+    ("MISCONF", (), "refuses writes because it can't save to its disk. Look into its log."),
+    ("NOREPLICAS", (), "refuses writes because too few replicas are connected."),
+)

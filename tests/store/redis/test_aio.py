@@ -10,7 +10,8 @@ import pytest
 from dmem_agents.errors import StateConflictError, StoreConnectionError
 from dmem_agents.store import open_async_store
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
-from dmem_agents.testing.store_conformance import SharedStoreConformance, StoreFactory
+from dmem_agents.testing.store_conformance import SharedStoreConformance
+from dmem_agents.testing.store_writers import StoreFactory
 
 
 class Server(Protocol):
@@ -89,6 +90,6 @@ async def test_a_dead_server_is_reported_and_the_store_works_when_it_is_back(red
             await store.load("restart")
         redis_server.start()
         assert (await store.commit("restart", b"1", expected=None)).version == 1
-        redis_server.kill()
-        redis_server.start()
+        await asyncio.to_thread(redis_server.kill)  # the loop runs on, as a server's would
+        await asyncio.to_thread(redis_server.start)
         assert await store.load("restart") is None

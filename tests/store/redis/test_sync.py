@@ -11,7 +11,8 @@ import redis
 from dmem_agents.errors import StateCorruptError, StoreConnectionError, StoreError
 from dmem_agents.store import open_store
 from dmem_agents.store.redis import RedisStateStore
-from dmem_agents.testing.store_conformance import SharedStoreConformance, StoreFactory
+from dmem_agents.testing.store_conformance import SharedStoreConformance
+from dmem_agents.testing.store_writers import StoreFactory
 
 
 class Server(Protocol):
@@ -164,7 +165,10 @@ def test_a_store_works_again_when_its_server_is_back(redis_server: Server) -> No
 
 def test_a_wrong_password_is_reported_without_it(redis_server: Server, raw: redis.Redis) -> None:
     url = f"redis://nobody:s3cret@127.0.0.1:{redis_server.port}/0"
-    with RedisStateStore(url) as store, pytest.raises(StoreConnectionError, match="refused the cred") as caught:
+    with (
+        RedisStateStore(url) as store,
+        pytest.raises(StoreConnectionError, match="refused the cred") as caught,
+    ):
         store.load("a")
     assert "s3cret" not in str(caught.value)
 
@@ -185,7 +189,7 @@ def test_a_read_only_replica_is_reported_and_nothing_is_written(
 ) -> None:
     record = store.commit("a", b"1", expected=None)
     raw.replicaof("127.0.0.1", "1")
-    with pytest.raises(StoreError, match="read-only replica.*primary"):
+    with pytest.raises(StoreError, match=r"read-only replica.*primary"):
         store.commit("a", b"2", expected=record)
     assert store.load("a") == record
 
@@ -195,6 +199,6 @@ def test_a_server_out_of_memory_is_reported_and_the_old_record_stays(
 ) -> None:
     record = store.commit("a", b"1", expected=None)
     raw.config_set("maxmemory", 1)
-    with pytest.raises(StoreError, match="out of memory.*maxmemory"):
+    with pytest.raises(StoreError, match=r"out of memory.*maxmemory"):
         store.commit("a", b"2", expected=record)
     assert store.load("a") == record
