@@ -148,8 +148,9 @@ class ChatModelSettings(BaseModel):
 
     def _model_name(self) -> str:
         """What traces and answers call the model. Loads nothing."""
-        name = getattr(self.session, "model_name", None) if self.model is None else str(self.model)
-        return EMBEDDED_MODEL_NAME if name is None else name
+        if self.session is not None:
+            return self._memory_session().model_name
+        return EMBEDDED_MODEL_NAME if self.model is None else str(self.model)
 
     def _context_window(self) -> int:
         """In tokens. Loads nothing for the embedded model, else the model."""

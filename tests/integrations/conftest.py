@@ -1,13 +1,27 @@
-"""What the integration tests share: a session that only takes notes."""
+"""What the integration tests share: a session that only takes notes, and a tiny real model."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import torch
 
-from dmem_agents import Message, Reply, ReplyChunk, TurnOptions
+from dmem_agents import (
+    DeltaMemConfig,
+    Message,
+    Reply,
+    ReplyChunk,
+    SessionConfig,
+    TurnOptions,
+    attach,
+    open_session,
+    save_adapter,
+)
+from dmem_agents.store import InMemoryStateStore
+from dmem_agents.testing.tiny_model import save_tiny_model, tiny_model
 
 
 class Turn(NamedTuple):
@@ -75,3 +89,26 @@ class NotingSession:
 @pytest.fixture
 def noting() -> NotingSession:
     return NotingSession()
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A tiny model and an adapter whose corrections show in the answers."""
+    folder: Path = tmp_path_factory.mktemp("tiny")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        config = DeltaMemConfig(rank=4, num_state_heads=2, output_init="random", beta_bias_init=1.0)
+        with_memory = attach(tiny_model(), config, backbone_id="tiny")
+        with torch.no_grad():
+            for parameter in with_memory.adapter_parameters().values():
+                parameter.add_(0.3 * torch.randn(parameter.shape))
+    save_adapter(with_memory, folder / "adapter")
+    return {"model": str(save_tiny_model(folder / "model")), "adapter": str(folder / "adapter")}
+
+
+@pytest.fixture
+def tiny(tiny_folders: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Arguments of a `DeltaMemLLM` over a tiny model and a store of its own."""
+    arguments: dict[str, Any] = {**tiny_folders, "store": InMemoryStateStore(), "dtype": "float32"}
+    yield {**arguments, "max_tokens": 8}
+    open_session(SessionConfig(**arguments)).close()

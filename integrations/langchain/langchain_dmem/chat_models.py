@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, closing
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.caches import BaseCache
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -20,8 +20,11 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig, ensure_config
 from pydantic import ConfigDict, Field
 
-from dmem_agents import ChatModelSettings, TurnOptions
+from dmem_agents import ChatModelSettings
 from langchain_dmem.conversion import to_chat_result, to_chunk, to_messages
+
+if TYPE_CHECKING:  # importing these would load torch
+    from dmem_agents import TurnOptions
 
 
 class DeltaMemLLM(ChatModelSettings, BaseChatModel):

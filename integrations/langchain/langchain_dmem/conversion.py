@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -18,7 +18,10 @@ from langchain_core.messages import (
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from dmem_agents import Message, MessageError, Reply, ReplyChunk, Role, ToolCall, unreadable_part
+from dmem_agents import Message, MessageError, Role, ToolCall, unreadable_part
+
+if TYPE_CHECKING:  # importing these would load torch
+    from dmem_agents import Reply, ReplyChunk
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -137,5 +140,6 @@ def _response_metadata(reply: Reply, model_name: str) -> dict[str, Any]:
         "agent_id": reply.agent_id,
         "dmem_version": reply.version,
         "dmem_absorbed_messages": reply.absorbed_messages,
+        "dmem_absorbed_tokens": reply.absorbed_tokens,
         "dmem_state_bytes": reply.state_bytes,
     }

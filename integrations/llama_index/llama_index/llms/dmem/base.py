@@ -7,7 +7,7 @@ of tokens, states or stores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -23,7 +23,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.llm import LLM
 from pydantic import ConfigDict
 
-from dmem_agents import ChatModelSettings, TurnOptions
+from dmem_agents import ChatModelSettings
 from llama_index.llms.dmem.conversion import (
     prompt_message,
     to_chat_astream,
@@ -33,6 +33,9 @@ from llama_index.llms.dmem.conversion import (
     to_completion_response,
     to_messages,
 )
+
+if TYPE_CHECKING:  # importing these would load torch
+    from dmem_agents import TurnOptions
 
 
 class DeltaMemLLM(ChatModelSettings, LLM):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, closing
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from llama_index.core.base.llms.types import (
     CachePoint,
@@ -18,7 +18,10 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from dmem_agents import Message, MessageError, Reply, ReplyChunk, Role, ToolCall, unreadable_part
+from dmem_agents import Message, MessageError, Role, ToolCall, unreadable_part
+
+if TYPE_CHECKING:  # importing these would load torch
+    from dmem_agents import Reply, ReplyChunk
 
 _ROLES: dict[MessageRole, Role] = {
     MessageRole.SYSTEM: "system",
@@ -39,6 +42,7 @@ class Details(TypedDict):
     agent_id: str | None
     dmem_version: int
     dmem_absorbed_messages: int
+    dmem_absorbed_tokens: int
     dmem_state_bytes: int
     finish_reason: str
     prompt_tokens: int
@@ -156,11 +160,12 @@ def _details(reply: Reply, model_name: str) -> dict[str, Any]:
         agent_id=reply.agent_id,
         dmem_version=reply.version,
         dmem_absorbed_messages=reply.absorbed_messages,
+        dmem_absorbed_tokens=reply.absorbed_tokens,
         dmem_state_bytes=reply.state_bytes,
         finish_reason=reply.finish_reason,
         prompt_tokens=reply.prompt_tokens,
         completion_tokens=reply.completion_tokens,
         total_tokens=reply.prompt_tokens + reply.completion_tokens,
     )
-    usage = {key: details[key] for key in ("prompt_tokens", "completion_tokens", "total_tokens")}  # type: ignore[literal-required]
+    usage = {key: details[key] for key in ("prompt_tokens", "completion_tokens", "total_tokens")}
     return {"raw": {**details, "usage": usage}, "additional_kwargs": dict(details)}
