@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from huggingface_hub import constants as hub
+from huggingface_hub import constants as hub, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from dmem_agents.errors import AdapterError, ConfigError, DmemError, ModelLoadError
-from dmem_agents.model.adapter import load_adapter
+from dmem_agents.errors import AdapterError, ConfigError, ModelLoadError
+from dmem_agents.model.adapter import adapter_folder, load_adapter
 from dmem_agents.model.embedded import EMBEDDED_MODEL_ID, embedded_model_folder
 from dmem_agents.model.progress_bars import hidden_progress_bars
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dmem_agents.model.attach import DeltaMemModel
 
 _PACKAGED_ADAPTER = Path(__file__).parent / "adapters" / "smollm2-135m"
+_HUB_SECONDS = 20.0
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -65,24 +66,23 @@ def load_model(
     """
     checked_dtype = dtype if dtype == "auto" else _checked_dtype(dtype)
     target = _checked_device(device)
-    adapter_source = _adapter_source(model, adapter)
+    memory = _adapter_folder(model, adapter)
     name = EMBEDDED_MODEL_ID if model is None else str(model)
     source = str(embedded_model_folder()) if model is None else _backbone_source(model)
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
     try:
+        _require_found(source, revision)
         with hidden_progress_bars():
             tokenizer = AutoTokenizer.from_pretrained(source, **options)
             backbone: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
                 source, dtype=checked_dtype, attn_implementation=attn_implementation, **options
             )
-    except DmemError:
-        raise
     # The libraries raise OSError, ValueError, ImportError, KeyError and their own kinds for unusable folders.
     except Exception as error:
         raise _cannot_load(name, source, revision, attn_implementation, error) from error
     backbone.config.name_or_path = name  # for messages: a cache path says nothing
     nn.Module.to(backbone, target)
-    with_memory = load_adapter(backbone.eval(), adapter_source)
+    with_memory = load_adapter(backbone.eval(), memory)
     return LoadedModel(model=with_memory.eval(), tokenizer=tokenizer)
 
 
@@ -113,16 +113,10 @@ def _checked_device(device: str) -> torch.device:
     return found
 
 
-def _adapter_source(model: str | Path | None, adapter: str | Path | None) -> str | Path:
-    """What `load_adapter` gets; checked before the backbone's gigabytes are read."""
+def _adapter_folder(model: str | Path | None, adapter: str | Path | None) -> Path:
+    """Where the adapter lies, fetched if need be; found before the backbone's gigabytes are read."""
     if adapter is not None:
-        folder = Path(adapter).expanduser()
-        if _looks_like_a_path(adapter) and not folder.is_dir():
-            raise AdapterError(
-                f"Expected an adapter folder or a hub id; the folder {folder.absolute()} does not exist. "
-                "Check the path."
-            )
-        return adapter
+        return adapter_folder(adapter)
     if model is None:
         packaged = packaged_adapter_folder()
         if packaged is not None:
@@ -156,6 +150,14 @@ def _backbone_source(model: str | Path) -> str:
             "path, or leave out model= for the embedded one."
         )
     return str(model)
+
+
+def _require_found(source: str, revision: str | None) -> None:
+    """Ask the hub once for a model that is not cached; transformers would ask for a minute."""
+    if Path(source).is_dir() or hub.HF_HUB_OFFLINE:
+        return
+    if not isinstance(try_to_load_from_cache(source, "config.json", revision=revision), str):
+        get_hf_file_metadata(hf_hub_url(source, "config.json", revision=revision), timeout=_HUB_SECONDS)
 
 
 def _looks_like_a_path(name: str | Path) -> bool:

@@ -134,7 +134,7 @@ def test_a_model_without_an_adapter_is_refused_before_it_is_read(tmp_path: Path)
 
 
 def test_an_adapter_folder_that_is_not_there_is_refused_before_the_model_is_read(tmp_path: Path) -> None:
-    with pytest.raises(AdapterError, match="does not exist"):
+    with pytest.raises(AdapterError, match="nowhere"):
         load_model("some/model", tmp_path / "nowhere")
 
 
@@ -152,13 +152,13 @@ def test_an_adapter_of_another_model_is_refused(tmp_path: Path, adapter: Path) -
 @pytest.mark.parametrize("dtype", ["float64", "int8", "half", ""])
 def test_an_unknown_dtype_is_refused_with_the_known_ones(dtype: str) -> None:
     with pytest.raises(ConfigError, match="float32, bfloat16, float16"):
-        load_model("some/model", "some/adapter", dtype=dtype)
+        load_model("some/model", dtype=dtype)
 
 
 @pytest.mark.parametrize("device", ["toaster", "cuda:99", "cpu:x"])
 def test_a_device_that_is_not_there_is_refused(device: str) -> None:
     with pytest.raises(ConfigError, match=repr(device)):
-        load_model("some/model", "some/adapter", device=device)
+        load_model("some/model", device=device)
 
 
 def test_the_embedded_model_wants_an_adapter_when_the_wheel_ships_none(
