@@ -346,10 +346,9 @@ def test_the_fingerprint_is_the_same_in_another_process_and_before_and_after_use
         config = DeltaMemConfig(delta_heads=("q", "o"), **fields)
         print(attach(tiny_model("llama"), config).fingerprint)
     """
-    for hash_seed in ("1", "2"):
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(script)],
-            capture_output=True, text=True, check=True, timeout=120,
-            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        assert done.stdout.strip().splitlines()[-1] == before
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True, text=True, check=True, timeout=120,
+        env={"PYTHONHASHSEED": "1", "PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.stdout.strip().splitlines()[-1] == before
