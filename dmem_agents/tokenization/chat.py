@@ -31,7 +31,8 @@ class RenderedChat:
     """The tokens the model reads."""
     message_index: tuple[int, ...]
     """Index of the message a token belongs to, its role header and end-of-turn mark included. -1: none, for
-    what the template adds by itself (BOS, a default system prompt, tool schemas, the generation prompt)."""
+    what the template adds by itself (BOS, a default system prompt, tool schemas, the generation prompt).
+    Several system messages that open the chat count as the first of them."""
     sentence_index: tuple[int, ...]
     """Running number of the sentence a token belongs to, over all messages but the system's. -1: none, for
     headers, end marks and system messages."""

@@ -57,7 +57,8 @@ def attribute(
     if tools:
         plain, plain_owners = text, owners
         text, owners_with_tools = _grow(template, messages, tools)
-        owners = _disown_insertions(plain, grown, plain_owners, text, owners_with_tools)
+        contents = [template.shown_content(message).strip() for message in messages]
+        owners = _disown_insertions(plain, grown, plain_owners, text, owners_with_tools, contents)
     if add_generation_prompt:
         opened = template.text(messages, tools=tools, add_generation_prompt=True)
         owners = _extend(text, owners, opened, NOBODY)
@@ -68,18 +69,22 @@ def attribute(
 def _grow(
     template: ChatTemplate, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
 ) -> tuple[str, list[int]]:
-    """Render ever longer prefixes of the chat; each message owns what it added."""
+    """Render ever longer prefixes of the chat; each message owns what it added.
+
+    System messages that open the chat count as the first of them: nothing needs to tell them apart.
+    """
     text = ""
     owners: list[int] = []
-    for index in range(len(messages)):
+    systems = next((i for i, message in enumerate(messages) if message.role != "system"), len(messages))
+    for end in range(max(systems, 1), len(messages) + 1):
         try:
-            longer = template.text(messages[: index + 1], tools=tools)
+            longer = template.text(messages[:end], tools=tools)
         except TemplateError:
             # Some templates refuse a chat of system messages alone; the next message adds them then.
-            if index + 1 < len(messages) and all(m.role == "system" for m in messages[: index + 1]):
+            if end == systems < len(messages):
                 continue
             raise
-        owners = _extend(text, owners, longer, index)
+        owners = _extend(text, owners, longer, 0 if end == systems else end - 1)
         text = longer
     return text, owners
 
@@ -122,11 +127,11 @@ def _disown_preamble(
     opening = template.text(messages[: first + 1])[start:]
     later = _later_text(template, messages[first])
     own = _common_suffix(opening, later)
-    shown = template.shown_content(messages[first]).strip()
-    if own and shown in opening[len(opening) - own :]:
+    content = template.shown_content(messages[first]).strip()
+    if own and (content in opening[len(opening) - own :] or content not in opening):
         end = start + len(opening) - own
         before = 0 if first and 0 not in owners else NOBODY
-        owners[start:end] = [before] * (end - start)
+        owners[start:end] = [before if owner == first else owner for owner in owners[start:end]]
     return owners
 
 
@@ -140,7 +145,12 @@ def _later_text(template: ChatTemplate, message: Message) -> str:
 
 
 def _disown_insertions(
-    plain: str, plain_grown: list[int], plain_owners: list[int], text: str, grown: list[int]
+    plain: str,
+    plain_grown: list[int],
+    plain_owners: list[int],
+    text: str,
+    grown: list[int],
+    contents: Sequence[str],
 ) -> list[int]:
     """Owners of `text`, the chat `plain` with tool schemas in it: what they inserted belongs to nobody."""
     owners: list[int] = []
@@ -151,8 +161,10 @@ def _disown_insertions(
         kept = plain_owners[start : start + len(old)]
         suffix = _common_suffix(old, new)
         prefix = _common_prefix(old[: len(old) - suffix], new[: len(new) - suffix])
+        # Where the schemas changed two places, as Llama 3.1's do, all between them and the content is theirs.
         replaced = kept[prefix : len(old) - suffix]
-        inserted = NOBODY if all(was == NOBODY for was in replaced) else owner
+        whole = bool(contents[owner]) and contents[owner] in new[len(new) - suffix :]
+        inserted = NOBODY if whole or all(was == NOBODY for was in replaced) else owner
         owners += kept[:prefix] + [inserted] * (len(new) - prefix - suffix) + kept[len(old) - suffix :]
     return owners
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -109,6 +109,9 @@ class ChatTemplate:
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         traits = self.traits
+        if tools and traits.tools:
+            # Templates with tools look for the one system message and the first user message to put them in.
+            traits = replace(traits, several_systems=False, assistant_first=False)
         entries = [entry for message in messages for entry in self._entries(message)]
         if tools and not traits.tools:
             entries = _add_system_text(entries, _tool_block(tools))
@@ -119,7 +122,7 @@ class ChatTemplate:
             opening = next((i for i, entry in enumerate(entries) if entry["role"] != "system"), None)
             if opening is not None and entries[opening]["role"] != "user":
                 entries.insert(opening, {"role": "user", "content": ""})
-        return entries
+        return entries if traits.repeated_roles else _fill_missing_roles(entries)
 
     def _entries(self, message: Message) -> list[dict[str, Any]]:
         if not self.traits.tools:
@@ -292,6 +295,22 @@ def _merge_repeated_roles(entries: list[dict[str, Any]]) -> list[dict[str, Any]]
         else:
             merged.append(entry)
     return merged
+
+
+def _fill_missing_roles(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Empty messages where roles still don't alternate: around tool calls that were never answered.
+
+    Templates that take tools and insist on alternation (Mistral's) leave calls and results out of the count.
+    """
+    filled: list[dict[str, Any]] = []
+    last = ""
+    for entry in entries:
+        if entry["role"] in ("user", "assistant") and not entry.get("tool_calls"):
+            if entry["role"] == last:
+                filled.append({"role": "user" if last == "assistant" else "assistant", "content": ""})
+            last = entry["role"]
+        filled.append(entry)
+    return filled
 
 
 def _join(first: str, second: str) -> str:
