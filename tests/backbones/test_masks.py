@@ -29,9 +29,7 @@ def _four_dimensional(mask: Tensor, tokens: int, *, additive: bool) -> Tensor:
 
 def _model(attn: str) -> DeltaMemModel:
     torch.manual_seed(0)
-    return attach(
-        tiny_model("qwen3", attn_implementation=attn), DeltaMemConfig(output_init="random", online_gain=2.0)
-    )
+    return attach(tiny_model("qwen3", attn_implementation=attn), DeltaMemConfig(output_init="random", online_gain=2.0))
 
 
 def _ids(tokens: int = 7) -> Tensor:

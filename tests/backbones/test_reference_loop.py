@@ -65,9 +65,7 @@ class _LoopMemory:
             erase = decay * beta if self.config.state_update_mode == "lambda_outside" else beta
             k, v = self._vector("k", head, hidden), self._vector("v", head, hidden)
             found = state @ k
-            self.states[row][head] = (
-                keep[:, None] * state - torch.outer(erase * found, k) + torch.outer(beta * v, k)
-            )
+            self.states[row][head] = keep[:, None] * state - torch.outer(erase * found, k) + torch.outer(beta * v, k)
 
     def _read(self, row: int, hidden: Tensor) -> Tensor:
         heads = range(self.config.num_state_heads)
@@ -75,9 +73,7 @@ class _LoopMemory:
 
     def _written(self, row: int, token: int) -> bool:
         call = self.call
-        return bool(
-            call.write and call.valid[row, token] and (call.write_mask is None or call.write_mask[row, token])
-        )
+        return bool(call.write and call.valid[row, token] and (call.write_mask is None or call.write_mask[row, token]))
 
     def _segments(self, row: int) -> list[list[int]]:
         """Tokens of each pooled write of a row, in ascending id order."""
@@ -161,9 +157,7 @@ class _LoopModel:
     @property
     def state(self) -> Tensor:
         """`[L, B, H, r, r]`."""
-        return torch.stack(
-            [torch.stack([torch.stack(row) for row in m.states]) for m in self.memories.values()]
-        )
+        return torch.stack([torch.stack([torch.stack(row) for row in m.states]) for m in self.memories.values()])
 
     def set_state(self, state: Tensor) -> None:
         for memory, rows in zip(self.memories.values(), state.double(), strict=True):

@@ -83,9 +83,7 @@ def test_a_scalar_gate_is_the_same_gate_on_every_row(scan_inputs: MakeInputs) ->
 
 @pytest.mark.parametrize("keep_width", [1, 4])
 @pytest.mark.parametrize("write_width", [1, 4])
-def test_scalar_and_rowwise_gates_may_be_mixed(
-    scan_inputs: MakeInputs, keep_width: int, write_width: int
-) -> None:
+def test_scalar_and_rowwise_gates_may_be_mixed(scan_inputs: MakeInputs, keep_width: int, write_width: int) -> None:
     inputs = scan_inputs(tokens=20, rank=4)
     inputs["keep"], inputs["write"] = inputs["keep"][..., :keep_width], inputs["write"][..., :write_width]
     for ours, expected in zip(chunked_scan(**inputs), naive_scan(**inputs), strict=True):
@@ -111,9 +109,7 @@ def test_saturated_gates_that_forget_everything_or_nothing_stay_exact(
     draw = torch.rand(inputs["keep"].shape, generator=torch.Generator().manual_seed(9))
     inputs["keep"] = inputs["keep"].masked_fill(draw < 0.3, 0.0).masked_fill(draw > 0.7, 1.0)
     exact = naive_scan(**inputs)
-    for ours, expected in zip(
-        chunked_scan(**{n: v.to(dtype) for n, v in inputs.items()}), exact, strict=True
-    ):
+    for ours, expected in zip(chunked_scan(**{n: v.to(dtype) for n, v in inputs.items()}), exact, strict=True):
         torch.testing.assert_close(ours.double(), expected, atol=2e-5, rtol=1e-4)
 
 

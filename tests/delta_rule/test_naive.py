@@ -41,9 +41,7 @@ def _by_hand(inputs: dict[str, Any]) -> tuple[Array, Array]:
                 for i in range(rank):
                     reads[b, t, h, i] = sum(state[i, j] * arrays["q"][b, t, h, j] for j in range(rank))
                 if mask is None or mask[b, t]:
-                    state = _one_step(
-                        state, *(arrays[n][b, t, h] for n in ("k", "v", "keep", "erase", "write"))
-                    )
+                    state = _one_step(state, *(arrays[n][b, t, h] for n in ("k", "v", "keep", "erase", "write")))
             last[b, h] = state
     return reads, last
 

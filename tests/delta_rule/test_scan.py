@@ -99,9 +99,7 @@ def test_a_write_mask_that_is_not_boolean_is_refused(scan_inputs: MakeInputs, dt
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_a_state_in_half_precision_is_refused_and_not_cast(
-    scan_inputs: MakeInputs, dtype: torch.dtype
-) -> None:
+def test_a_state_in_half_precision_is_refused_and_not_cast(scan_inputs: MakeInputs, dtype: torch.dtype) -> None:
     inputs = scan_inputs(dtype=torch.float32)
     with pytest.raises((ConfigError, StateError), match=r"state.*float32"):
         scan(**(inputs | {"state": inputs["state"].to(dtype)}))

@@ -64,9 +64,7 @@ class Golden:
 
     def parameters(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """The adapter of a case, `"<module path>.<parameter>"` → tensor."""
-        return {
-            name.removeprefix("delta."): value for name, value in tensors.items() if name.startswith("delta.")
-        }
+        return {name.removeprefix("delta."): value for name, value in tensors.items() if name.startswith("delta.")}
 
 
 @functools.cache

@@ -27,9 +27,7 @@ def _check(golden: Any, case: Case, model: DeltaMemModel) -> None:
     torch.testing.assert_close(out.state, golden.states(tensors, "state."), **case["tolerance"])
 
 
-def test_the_published_folder_opens_with_its_configuration_weights_and_results(
-    golden: Any, adapter_case: Case
-) -> None:
+def test_the_published_folder_opens_with_its_configuration_weights_and_results(golden: Any, adapter_case: Case) -> None:
     model = load_adapter(golden.backbone(adapter_case["backbone"]), golden.folder / adapter_case["dir"])
     assert model.config == DeltaMemConfig.from_dict(adapter_case["delta_config"])
     _check(golden, adapter_case, model)

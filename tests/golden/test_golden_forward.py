@@ -67,9 +67,7 @@ class _Run:
     def compare(self, step: Case, logits: Tensor, state: Tensor) -> None:
         tolerance = self.case["tolerance"]
         assert state.dtype == torch.float32
-        torch.testing.assert_close(
-            state, self.golden.states(self.tensors, step["state_prefix"]).float(), **tolerance
-        )
+        torch.testing.assert_close(state, self.golden.states(self.tensors, step["state_prefix"]).float(), **tolerance)
         valid = self.valid(step)
         torch.testing.assert_close(logits[valid], self.tensors[step["logits"]][valid], **tolerance)
 
@@ -140,9 +138,7 @@ def test_an_empty_read_only_pass_and_the_plain_backbone_agree_with_the_recorded_
     step = next(step for step in forward_case["steps"] if step["op"] == "forward")
     logits, state = run.forward(step | {"write_enabled": False, "cache": "none"}, run.model)
     valid = run.valid(step)
-    torch.testing.assert_close(
-        logits[valid], run.tensors[step["base_logits"]][valid], **forward_case["tolerance"]
-    )
+    torch.testing.assert_close(logits[valid], run.tensors[step["base_logits"]][valid], **forward_case["tolerance"])
     assert not state.any()
 
 

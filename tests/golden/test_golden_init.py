@@ -26,9 +26,7 @@ def test_a_fresh_adapter_has_the_names_and_shapes_of_the_reference(golden: Any, 
 
 
 def test_exactly_the_parameters_the_reference_trains_require_gradients(golden: Any, init_case: Case) -> None:
-    model = attach(
-        golden.backbone(init_case["backbone"]), DeltaMemConfig.from_dict(init_case["delta_config"])
-    )
+    model = attach(golden.backbone(init_case["backbone"]), DeltaMemConfig.from_dict(init_case["delta_config"]))
     trained = {
         f"{path}.{name}"
         for path, layer in model.layers.items()
@@ -46,9 +44,7 @@ def test_values_that_are_not_random_are_those_of_the_reference(golden: Any, init
             torch.testing.assert_close(parameters[name].detach(), value, **init_case["tolerance"], msg=name)
 
 
-def test_random_values_are_uniform_with_the_reference_bound_and_follow_the_seed(
-    golden: Any, init_case: Case
-) -> None:
+def test_random_values_are_uniform_with_the_reference_bound_and_follow_the_seed(golden: Any, init_case: Case) -> None:
     config = init_case["delta_config"]
     one, same, other = (_fresh(golden, init_case, seed) for seed in (1, 1, 2))
     for name in init_case["random_params"]:

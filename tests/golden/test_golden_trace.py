@@ -32,14 +32,10 @@ class _Watch:
         return hook
 
 
-def test_layer_inputs_corrections_outputs_and_states_are_those_of_the_reference(
-    golden: Any, trace_case: Case
-) -> None:
+def test_layer_inputs_corrections_outputs_and_states_are_those_of_the_reference(golden: Any, trace_case: Case) -> None:
     tensors, tolerance = golden.tensors(trace_case), trace_case["tolerance"]
     plain = golden.backbone(trace_case["backbone"])
-    model = attach(
-        golden.backbone(trace_case["backbone"]), DeltaMemConfig.from_dict(trace_case["delta_config"])
-    )
+    model = attach(golden.backbone(trace_case["backbone"]), DeltaMemConfig.from_dict(trace_case["delta_config"]))
     model.load_adapter_parameters(golden.parameters(tensors))
     watches = {path: _Watch(model.backbone.get_submodule(path)) for path in trace_case["modules"]}
     with torch.no_grad():

@@ -57,9 +57,7 @@ def _sparsity(model: DeltaMemModel, seen: dict[str, Tensor], valid: Tensor, targ
 
 def _step(golden: Any, case: Case) -> tuple[DeltaMemModel, dict[str, Tensor], dict[str, Tensor], Tensor]:
     tensors = golden.tensors(case)
-    batch = {
-        name.removeprefix("batch."): value for name, value in tensors.items() if name.startswith("batch.")
-    }
+    batch = {name.removeprefix("batch."): value for name, value in tensors.items() if name.startswith("batch.")}
     model = _model(golden, case, tensors)
     state = _write_pass(model, case, batch)
     seen, hooks = _hidden_states(model)
@@ -82,9 +80,7 @@ def _step(golden: Any, case: Case) -> tuple[DeltaMemModel, dict[str, Tensor], di
     return model, tensors, ours, valid
 
 
-def test_a_training_step_has_the_loss_state_and_gradients_of_the_reference(
-    golden: Any, train_case: Case
-) -> None:
+def test_a_training_step_has_the_loss_state_and_gradients_of_the_reference(golden: Any, train_case: Case) -> None:
     model, tensors, ours, valid = _step(golden, train_case)
     tolerance = train_case["tolerance"]
     for name in ("out.ce", "out.loss", "out.write_sparsity"):

@@ -42,9 +42,7 @@ def episodes() -> list[Episode]:
 @pytest.fixture(scope="module")
 def model() -> DeltaMemModel:
     folder = _folder()
-    backbone = AutoModelForCausalLM.from_pretrained(
-        embedded_model_folder(progress=False), dtype=torch.float32
-    )
+    backbone = AutoModelForCausalLM.from_pretrained(embedded_model_folder(progress=False), dtype=torch.float32)
     return load_adapter(backbone, folder)
 
 
@@ -94,9 +92,7 @@ def test_answers_from_memory_alone_are_those_of_the_probe(
     differing = []
     for start in range(0, len(episodes), BATCH):
         rows = slice(start, start + BATCH)
-        for episode, answer in zip(
-            episodes[rows], _answers(model, episodes[rows], states[:, rows]), strict=True
-        ):
+        for episode, answer in zip(episodes[rows], _answers(model, episodes[rows], states[:, rows]), strict=True):
             if answer != episode["answer_ids"]:
                 differing.append(episode["answer"])
     assert len(differing) <= 0.05 * len(episodes), differing

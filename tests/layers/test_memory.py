@@ -41,9 +41,7 @@ def test_gates_are_sigmoids_of_projections_head_by_head(rankwise: bool, coupled:
     with torch.no_grad():
         keep, erase, write = memory.gates(hidden)
         beta = torch.sigmoid(F.linear(hidden, memory.beta_proj) + memory.beta_bias)
-        decay = (
-            1 - beta if coupled else torch.sigmoid(F.linear(hidden, memory.lambda_proj) + memory.lambda_bias)
-        )
+        decay = 1 - beta if coupled else torch.sigmoid(F.linear(hidden, memory.lambda_proj) + memory.lambda_bias)
     shape = (2, 5, 3, 4 if rankwise else 1)
     for got, expected in ((keep, decay), (erase, beta), (write, beta)):
         torch.testing.assert_close(got, expected.view(shape), atol=1e-6, rtol=1e-5)

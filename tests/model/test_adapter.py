@@ -26,9 +26,7 @@ FIELDS = DeltaMemConfig(output_init="random", online_gain=2.0, couple_lambda=Fal
 FORMS = pytest.mark.parametrize("form", [WEIGHTS, PUBLISHED])
 
 
-def _model(
-    config: DeltaMemConfig = FIELDS, *, seed: int = 0, family: str = "llama", **options: Any
-) -> DeltaMemModel:
+def _model(config: DeltaMemConfig = FIELDS, *, seed: int = 0, family: str = "llama", **options: Any) -> DeltaMemModel:
     torch.manual_seed(seed)
     return attach(tiny_model(family, **options), config)
 
@@ -64,9 +62,7 @@ def _logits(model: DeltaMemModel) -> Tensor:
     "config",
     [
         FIELDS,
-        DeltaMemConfig(
-            num_state_heads=4, target_layers=(1,), rankwise_gates=False, state_update_mode="no_lambda"
-        ),
+        DeltaMemConfig(num_state_heads=4, target_layers=(1,), rankwise_gates=False, state_update_mode="no_lambda"),
         DeltaMemConfig(delta_o_rmsnorm=True, trainable_delta_scale=True, delta_scale_granularity="head"),
         DeltaMemConfig(memory_write_granularity="token", delta_heads=("o", "q"), alpha=12, rank=3),
     ],
@@ -90,9 +86,7 @@ def test_saving_holds_every_parameter_and_nothing_of_the_backbone(tmp_path: Path
     stored = load_file(tmp_path / "new" / "folder" / WEIGHTS)
     assert set(stored) == set(model.adapter_parameters())
     assert all(tensor.dtype == torch.float32 for tensor in stored.values())
-    assert not stored["model.layers.0.self_attn.delta_k_proj"].any(), (
-        "inactive heads are stored too, as zeros"
-    )
+    assert not stored["model.layers.0.self_attn.delta_k_proj"].any(), "inactive heads are stored too, as zeros"
 
 
 def test_saving_again_replaces_the_older_adapter_and_leaves_no_scraps(tmp_path: Path) -> None:
@@ -140,9 +134,7 @@ def test_weights_that_do_not_fit_exactly_are_refused_and_the_backbone_stays_plai
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
-def test_weights_stored_in_another_precision_are_read_into_float32(
-    tmp_path: Path, dtype: torch.dtype
-) -> None:
+def test_weights_stored_in_another_precision_are_read_into_float32(tmp_path: Path, dtype: torch.dtype) -> None:
     model, folder = _model(), tmp_path
     _folder(folder, model)
     _edit_weights(folder, WEIGHTS, lambda t: t.update({name: value.to(dtype) for name, value in t.items()}))
@@ -178,9 +170,7 @@ def test_a_pt_file_that_would_execute_code_is_refused_and_executes_nothing(tmp_p
 @pytest.mark.parametrize(
     "content", [b"", b"not a file of tensors", b"PK\x03\x04 truncated", b"\x08" + b"\x00" * 7 + b"{}"]
 )
-def test_damaged_weight_files_are_an_adapter_error_with_their_place(
-    tmp_path: Path, form: str, content: bytes
-) -> None:
+def test_damaged_weight_files_are_an_adapter_error_with_their_place(tmp_path: Path, form: str, content: bytes) -> None:
     folder = _folder(tmp_path, _model(), form)
     (folder / form).write_bytes(content)
     with pytest.raises(AdapterError, match=tmp_path.name):
@@ -216,9 +206,7 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
         load_adapter(backbone, folder)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '"rank"', '{"rank": 0}', '{"rank": "8"}', '{"alpha": NaN}']
-)
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"rank"', '{"rank": 0}', '{"rank": "8"}', '{"alpha": NaN}'])
 def test_a_damaged_configuration_is_an_adapter_error_with_its_place(tmp_path: Path, text: str) -> None:
     folder = _folder(tmp_path, _model())
     (folder / CONFIG).write_text(text)

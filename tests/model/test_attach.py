@@ -44,9 +44,7 @@ def _random_state(model: DeltaMemModel, batch: int, seed: int = 0) -> Tensor:
 def _plain_turns(backbone: PreTrainedModel, ids: Tensor, mask: Tensor, cuts: list[int]) -> list[Tensor]:
     cache, logits, start = DynamicCache(config=backbone.config), [], 0
     for end in cuts:
-        out = backbone(
-            input_ids=ids[:, start:end], attention_mask=mask[:, :end], past_key_values=cache, use_cache=True
-        )
+        out = backbone(input_ids=ids[:, start:end], attention_mask=mask[:, :end], past_key_values=cache, use_cache=True)
         logits.append(out.logits)
         start = end
     return logits
@@ -69,9 +67,7 @@ def test_an_empty_memory_that_only_reads_leaves_every_bit_of_the_logits(
     assert torch.equal(model.forward(ids, write=False).logits, plain(input_ids=ids).logits)
     cache, start, state = DynamicCache(config=plain.config), 0, None
     for end, expected in zip((7, 11, 12), _plain_turns(plain, ids, mask, [7, 11, 12]), strict=True):
-        out = model.forward(
-            ids[:, start:end], state=state, attention_mask=mask[:, :end], cache=cache, write=False
-        )
+        out = model.forward(ids[:, start:end], state=state, attention_mask=mask[:, :end], cache=cache, write=False)
         assert torch.equal(out.logits, expected)
         assert not out.state.any()
         start, state = end, out.state
@@ -100,9 +96,7 @@ def test_from_an_empty_state_a_pass_that_writes_pooled_messages_is_the_plain_bac
 @FAMILY
 @ATTENTION
 @settings(deadline=None, max_examples=8)
-@given(
-    cuts=st.lists(st.integers(1, 13), max_size=4, unique=True), pad=st.integers(0, 5), seed=st.integers(0, 99)
-)
+@given(cuts=st.lists(st.integers(1, 13), max_size=4, unique=True), pad=st.integers(0, 5), seed=st.integers(0, 99))
 def test_a_sequence_may_be_cut_into_calls_anywhere_and_padded_on_the_left(
     family: str, attn: str, cuts: list[int], pad: int, seed: int
 ) -> None:
@@ -124,15 +118,10 @@ def test_a_sequence_may_be_cut_into_calls_anywhere_and_padded_on_the_left(
 @FAMILY
 @ATTENTION
 @torch.no_grad()
-def test_agents_in_one_batch_get_what_each_would_get_alone_in_any_order_and_padding(
-    family: str, attn: str
-) -> None:
+def test_agents_in_one_batch_get_what_each_would_get_alone_in_any_order_and_padding(family: str, attn: str) -> None:
     model = _attached(family, attn)
     lengths, states = [9, 4, 6], _random_state(model, 3)
-    alone = [
-        model.forward(_ids(1, length, row), state=states[:, row : row + 1])
-        for row, length in enumerate(lengths)
-    ]
+    alone = [model.forward(_ids(1, length, row), state=states[:, row : row + 1]) for row, length in enumerate(lengths)]
     for order in ([0, 1, 2], [2, 0, 1]):
         for side in ("left", "right"):
             ids, mask = torch.zeros(3, 9, dtype=torch.long), torch.zeros(3, 9, dtype=torch.long)
@@ -141,9 +130,7 @@ def test_agents_in_one_batch_get_what_each_would_get_alone_in_any_order_and_padd
                 ids[row, span], mask[row, span] = _ids(1, lengths[agent], agent)[0], 1
             out = model.forward(ids, state=states[:, order], attention_mask=mask)
             for row, (agent, span) in enumerate(zip(order, spans, strict=True)):
-                torch.testing.assert_close(
-                    out.logits[row, span], alone[agent].logits[0], atol=5e-5, rtol=1e-4
-                )
+                torch.testing.assert_close(out.logits[row, span], alone[agent].logits[0], atol=5e-5, rtol=1e-4)
                 torch.testing.assert_close(out.state[:, row], alone[agent].state[:, 0], atol=2e-5, rtol=1e-4)
 
 
@@ -332,9 +319,7 @@ def test_an_attach_that_fails_leaves_the_backbone_plain() -> None:
     ids=lambda state: f"{list(state.shape)} {state.dtype}",
 )
 @pytest.mark.parametrize("write", [True, False])
-def test_a_state_that_does_not_fit_is_refused_with_both_shapes_and_never_reset(
-    state: Tensor, write: bool
-) -> None:
+def test_a_state_that_does_not_fit_is_refused_with_both_shapes_and_never_reset(state: Tensor, write: bool) -> None:
     with pytest.raises(StateError, match=r"\[2, 2, 1, 8, 8\]") as caught:
         _attached().forward(_ids(2, 5), state=state, write=write)
     assert str(list(state.shape)) in str(caught.value)
@@ -417,9 +402,7 @@ def test_weights_after_a_fused_optimiser_step_are_used_at_once_and_change_the_fi
     optimiser = torch.optim.AdamW(trained, lr=0.1, fused=True)
     model.forward(ids).logits.square().sum().backward()
     optimiser.step()
-    fresh.load_adapter_parameters(
-        {name: p.detach().clone() for name, p in model.adapter_parameters().items()}
-    )
+    fresh.load_adapter_parameters({name: p.detach().clone() for name, p in model.adapter_parameters().items()})
     with torch.no_grad():
         after, expected = model.forward(ids).state, fresh.forward(ids).state
     assert not torch.equal(expected, before)
@@ -473,9 +456,7 @@ def test_threads_with_different_states_never_mix_and_the_plain_backbone_stays_pl
         for _ in range(40):
             with torch.no_grad():
                 out = model.forward(ids[row], state=states[row])
-            if not (
-                torch.equal(out.logits, expected[row].logits) and torch.equal(out.state, expected[row].state)
-            ):
+            if not (torch.equal(out.logits, expected[row].logits) and torch.equal(out.state, expected[row].state)):
                 failures.append(row)
 
     def without_memory() -> None:
