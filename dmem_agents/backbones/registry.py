@@ -81,9 +81,14 @@ def attention_sites(backbone: PreTrainedModel, config: DeltaMemConfig) -> list[A
             sites[index] = _site(path, module, _FAMILIES[kind], backbone)
     missing = sorted(set(config.target_layers) - layers)
     if missing:
-        raise ConfigError(f"Expected target_layers among the backbone's {len(layers)} layers 0 … {len(layers) - 1}, got {missing}.")
+        raise ConfigError(
+            f"Expected target_layers among the backbone's {len(layers)} layers 0 … {len(layers) - 1}, got {missing}."
+        )
     if not sites:
-        raise ConfigError(f"Found no attention module named {' or '.join(config.target_modules)} in this {kind} backbone: check target_modules.")
+        raise ConfigError(
+            f"Found no attention module named {' or '.join(config.target_modules)} in this {kind} backbone. "
+            "Check target_modules."
+        )
     return [sites[index] for index in sorted(sites)]
 
 
@@ -106,7 +111,9 @@ def _site(path: str, module: nn.Module, family: Family, backbone: PreTrainedMode
     for name, width in used.items():
         actual = cast(nn.Linear, module.get_submodule(name)).out_features
         if actual != width:
-            raise ConfigError(f"Expected {path}.{name} to have {width} output features by the model's config, got {actual}.")
+            raise ConfigError(
+                f"Expected {path}.{name} to have {width} output features by the model's config, got {actual}."
+            )
     return AttentionSite(
         path=path,
         module=module,

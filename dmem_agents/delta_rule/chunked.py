@@ -79,7 +79,9 @@ def _one_chunk(
     found = k @ s0.transpose(-1, -2)  # s_0·k_t          [B, H, C, r]
     rhs = (write * v).transpose(2, 3) - e * start * found.transpose(2, 3)  # [B, H, r, C]
     if system.shape[2] == 1:  # one gate for all rows: one system with r right-hand sides
-        solved = torch.linalg.solve_triangular(system.squeeze(2), rhs.transpose(-1, -2), upper=False, unitriangular=True)
+        solved = torch.linalg.solve_triangular(
+            system.squeeze(2), rhs.transpose(-1, -2), upper=False, unitriangular=True
+        )
         u = solved.transpose(-1, -2)
     else:
         u = torch.linalg.solve_triangular(system, rhs.unsqueeze(-1), upper=False, unitriangular=True).squeeze(-1)

@@ -82,5 +82,6 @@ def _check(
             )
     if mask is not None and (tuple(mask.shape) != (batch, tokens) or mask.dtype != torch.bool):
         raise ConfigError(
-            f"Expected write_mask as torch.bool of shape {[batch, tokens]}, got {mask.dtype} of shape {list(mask.shape)}."
+            f"Expected write_mask as torch.bool of shape {[batch, tokens]}, "
+            f"got {mask.dtype} of shape {list(mask.shape)}."
         )

@@ -1,4 +1,4 @@
-"""Pasts to states and questions to answers, in batches through the engine: the path that serving takes, without a store."""
+"""Pasts to states and questions to answers, in batches through the engine: serving's path without a store."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ def turns_of(messages: Sequence[Message]) -> Iterator[tuple[Message, ...]]:
         yield tuple(turn)
 
 
-def absorb_all(
-    engine: Engine, chat: ChatTokenizer, pasts: Sequence[Sequence[Message]]
-) -> list[MemoryState]:
+def absorb_all(engine: Engine, chat: ChatTokenizer, pasts: Sequence[Sequence[Message]]) -> list[MemoryState]:
     """The state of each past, from an empty one, turn by turn; equal to `MemorySession.absorb` of each turn."""
     states = [MemoryState.zeros(engine.layout) for _ in pasts]
     for level in zip_longest(*(list(turns_of(past)) for past in pasts)):
         requests = [
-            (row, GenerationRequest(prompt=closed_prompt(chat, turn, range(len(turn))), state=states[row], sampling=None))
+            (
+                row,
+                GenerationRequest(prompt=closed_prompt(chat, turn, range(len(turn))), state=states[row], sampling=None),
+            )
             for row, turn in enumerate(level)
             if turn
         ]
@@ -80,6 +81,6 @@ def answer_all(
 
 
 def corrupted(state: MemoryState) -> MemoryState:
-    """The same numbers in the wrong places: rows rolled by one, columns reversed, heads rolled by one (`delta-mem.md` §6.2)."""
+    """The numbers in wrong places: rows rolled by one, columns reversed, heads rolled by one (`delta-mem.md` §6.2)."""
     values = torch.flip(state.values.roll(1, dims=2), dims=(3,)).roll(1, dims=1)
     return MemoryState(layout=state.layout, values=values)

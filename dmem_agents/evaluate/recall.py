@@ -1,23 +1,23 @@
 """State-only recall: tell, then ask with nothing but the question in the prompt, beside every control.
 
-Protocol (`delta-mem.md` §8, state-only ablation): the past is written turn by turn from an empty state; then a fresh prompt
-holds the question alone and the state is frozen; the greedy answer counts when it contains the asked value. Only the
-difference between the own and a stranger's state shows memory of this past.
+Protocol (`delta-mem.md` §8, state-only ablation): the past is written turn by turn from an empty state; then a fresh
+prompt holds the question alone and the state is frozen; the greedy answer counts when it contains the asked value.
+Only the difference between the own and a stranger's state shows memory of this past.
 """
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from dmem_agents.engine import Engine
+from dmem_agents.errors import ConfigError
 from dmem_agents.evaluate.memories import absorb_all, answer_all, corrupted
+from dmem_agents.messages import Message
 from dmem_agents.state import MemoryState
 from dmem_agents.tokenization import ChatTokenizer
-from dmem_agents.train.data import AgentLife, Episode
 
 Control = Literal["none", "own", "online", "stranger", "corrupted", "text", "text+own"]
 CONTROLS: dict[Control, str] = {
@@ -32,40 +32,23 @@ CONTROLS: dict[Control, str] = {
 UNTOLD = "haven't told me"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """One kind of episode to measure."""
+class RecallEpisode(Protocol):
+    """A past, and a question about it; `train.data.Episode` is one."""
 
-    name: str
-    task: Literal["recall", "update", "unknown", "preference"] = "recall"
-    facts: int = 1
-    distractors: int = 0
-    unseen_value: bool = False
-    unseen_phrasing: bool = True
+    @property
+    def written(self) -> Sequence[Message]:
+        """What the memory absorbs, in order."""
+        ...
 
-    def episode(self, life: AgentLife, rng: random.Random) -> Episode:
-        """An episode of this cell."""
-        settings: dict[str, Any] = {"facts": self.facts, "distractors": self.distractors, "unseen_phrasing": self.unseen_phrasing}
-        if self.task != "unknown":
-            settings["unseen_value"] = self.unseen_value
-        made: Episode = getattr(life, f"{self.task}_episode")(rng, **settings)
-        return made
+    @property
+    def visible(self) -> Sequence[Message]:
+        """What the model is shown when it answers."""
+        ...
 
-
-CELLS = (
-    Cell(name="1 fact, 0 distractors"),
-    Cell(name="1 fact, 2 distractors", distractors=2),
-    Cell(name="3 facts, 3 distractors", facts=3, distractors=3),
-    Cell(name="6 facts, 10 distractors", facts=6, distractors=10),
-    Cell(name="12 facts, 10 distractors", facts=12, distractors=10),
-    Cell(name="1 fact, 10 distractors", distractors=10),
-    Cell(name="1 fact, 30 distractors", distractors=30),
-    Cell(name="updated fact", task="update", distractors=2),
-    Cell(name="unseen value", unseen_value=True),
-    Cell(name="seen phrasing", unseen_phrasing=False),
-    Cell(name="never said", task="unknown", facts=2, distractors=2),
-    Cell(name="open-ended use", task="preference", facts=2, distractors=2),
-)
+    @property
+    def value(self) -> str:
+        """What a correct answer contains; empty where the correct answer is that it was never said."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,62 +74,53 @@ class Share:
 def measure_recall(
     engine: Engine,
     chat: ChatTokenizer,
+    episodes: Sequence[RecallEpisode],
     *,
-    cells: Iterable[Cell] = CELLS,
     controls: Sequence[Control] = tuple(CONTROLS),
-    n: int = 300,
-    split: Literal["validation", "test"] = "test",
-    seed: int = 0,
     rows: int = 32,
-    on_progress: Callable[[str, int, int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """Recall of every cell under every control.
+    """Recall over some episodes of one kind, under every control.
 
     Args:
         engine: the model.
         chat: its tokenizer.
-        cells: what to measure.
-        controls: beside which controls.
-        n: episodes per cell.
-        split: whose people and phrasings.
-        seed: of the episodes; equal seeds give equal episodes.
+        episodes: at least two, so that there is a stranger.
+        controls: what to compare.
         rows: episodes in memory at once.
-        on_progress: told the cell, episodes done and n.
+        on_progress: told how many episodes were done since the last call.
 
     Returns:
-        `{cell name: {"cell": ..., "controls": {control: Share}, "samples": [...]}}`, JSON values only.
+        `{"controls": {control: Share as JSON}, "samples": [...]}`.
+
+    Raises:
+        ConfigError: fewer than two episodes.
     """
-    life = AgentLife(split=split)
-    results: dict[str, Any] = {}
-    for cell in cells:
-        rng = random.Random(f"{seed}/{cell.name}")
-        episodes = [cell.episode(life, rng) for _ in range(n)]
-        hits = dict.fromkeys(controls, 0)
-        samples: list[dict[str, str]] = []
-        for start in range(0, n, rows):
-            part = episodes[start : start + rows]
-            answers = _answers(engine, chat, part, controls)
-            for control, texts in answers.items():
-                hits[control] += sum(is_hit(e, text) for e, text in zip(part, texts, strict=True))
-            if start == 0:
-                samples = [_sample(e, {c: answers[c][i] for c in answers}) for i, e in enumerate(part[:5])]
-            if on_progress is not None:
-                on_progress(cell.name, min(start + rows, n), n)
-        results[cell.name] = {
-            "cell": asdict(cell),
-            "controls": {control: Share(hits=count, n=n).to_dict() for control, count in hits.items()},
-            "samples": samples,
-        }
-    return results
+    if len(episodes) < 2:
+        raise ConfigError(
+            f"Expected at least two episodes, so that one can be another's stranger; got {len(episodes)}."
+        )
+    hits = dict.fromkeys(controls, 0)
+    samples: list[dict[str, str]] = []
+    for start in range(0, len(episodes), rows):
+        part = episodes[start : start + rows]
+        answers = _answers(engine, chat, part, controls)
+        for control, texts in answers.items():
+            hits[control] += sum(is_hit(e, text) for e, text in zip(part, texts, strict=True))
+        samples = samples or [_sample(e, {c: answers[c][i] for c in answers}) for i, e in enumerate(part[:5])]
+        if on_progress is not None:
+            on_progress(len(part))
+    shares = {control: Share(hits=count, n=len(episodes)).to_dict() for control, count in hits.items()}
+    return {"controls": shares, "samples": samples}
 
 
-def is_hit(episode: Episode, answer: str) -> bool:
+def is_hit(episode: RecallEpisode, answer: str) -> bool:
     """Whether the answer contains the asked value; for what was never said, whether it says so."""
     return (episode.value or UNTOLD).lower() in answer.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def _answers(
-    engine: Engine, chat: ChatTokenizer, episodes: Sequence[Episode], controls: Sequence[Control]
+    engine: Engine, chat: ChatTokenizer, episodes: Sequence[RecallEpisode], controls: Sequence[Control]
 ) -> dict[Control, list[str]]:
     questions = [e.visible for e in episodes]
     with_text = [(*e.written, *e.visible) for e in episodes]
@@ -165,6 +139,7 @@ def _answers(
     return {control: ways[control]() for control in controls}
 
 
-def _sample(episode: Episode, answers: Mapping[Control, str]) -> dict[str, str]:
+def _sample(episode: RecallEpisode, answers: Mapping[Control, str]) -> dict[str, str]:
+    shown = {str(control): text for control, text in answers.items()}
     told = " | ".join(m.content for m in episode.written)
-    return {"told": told, "asked": episode.visible[-1].content, "wanted": episode.value or UNTOLD, **answers}
+    return {"told": told, "asked": episode.visible[-1].content, "wanted": episode.value or UNTOLD, **shown}

@@ -100,7 +100,9 @@ class DeltaMemConfig:
     def __post_init__(self) -> None:
         for name in ("rank", "num_state_heads", "base_slice_ref_width"):
             value = getattr(self, name)
-            _require(isinstance(value, int) and not isinstance(value, bool) and value >= 1, name, "an integer ≥ 1", value)
+            _require(
+                isinstance(value, int) and not isinstance(value, bool) and value >= 1, name, "an integer ≥ 1", value
+            )
         for name in ("alpha", "beta_bias_init", "online_gain", "delta_scale_init"):
             value = getattr(self, name)
             _require(_is_finite(value), name, "a finite number", value)
@@ -115,7 +117,9 @@ class DeltaMemConfig:
             ("output_init", OutputInit),
             ("delta_scale_granularity", Literal["layer", "head"]),
         ):
-            _require(getattr(self, name) in get_args(kind), name, "one of " + ", ".join(get_args(kind)), getattr(self, name))
+            _require(
+                getattr(self, name) in get_args(kind), name, "one of " + ", ".join(get_args(kind)), getattr(self, name)
+            )
         _require(set(self.delta_heads) <= set(HEAD_NAMES), "delta_heads", "a subset of q, k, v, o", self.delta_heads)
         _require(bool(self.target_modules), "target_modules", "at least one module name", self.target_modules)
         _require(
@@ -123,7 +127,12 @@ class DeltaMemConfig:
             "target_layers", "layer indices ≥ 0", self.target_layers,
         )  # fmt: skip
         if self.trainable_delta_scale:
-            _require(self.delta_scale_init < self.delta_scale_max, "delta_scale_init", "a number below delta_scale_max", self.delta_scale_init)
+            _require(
+                self.delta_scale_init < self.delta_scale_max,
+                "delta_scale_init",
+                "a number below delta_scale_max",
+                self.delta_scale_init,
+            )
 
     @property
     def gate_channels(self) -> int:
@@ -155,10 +164,14 @@ class DeltaMemConfig:
         live = {f.name: f for f in dataclasses.fields(cls)}
         unknown = sorted(set(fields) - set(live) - set(_DEAD_FIELDS) - _UNUSED_FIELDS)
         if unknown:
-            warnings.warn(f"delta_mem_config.json has fields this release doesn't know; they are ignored: {unknown}", stacklevel=2)
-        values = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items() if name in live}
+            warnings.warn(
+                f"delta_mem_config.json has fields this release doesn't know; they are ignored: {unknown}", stacklevel=2
+            )
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in fields.items() if n in live}
         if isinstance(heads := values.get("delta_heads"), tuple):
-            values["delta_heads"] = tuple(h for h in HEAD_NAMES if h in heads) + tuple(h for h in heads if h not in HEAD_NAMES)
+            values["delta_heads"] = tuple(h for h in HEAD_NAMES if h in heads) + tuple(
+                h for h in heads if h not in HEAD_NAMES
+            )
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from torch import Tensor
 from dmem_agents.layers.config import UpdateMode
 
 
-def coefficients(
-    beta_logits: Tensor, lambda_logits: Tensor | None, mode: UpdateMode
-) -> tuple[Tensor, Tensor, Tensor]:
+def coefficients(beta_logits: Tensor, lambda_logits: Tensor | None, mode: UpdateMode) -> tuple[Tensor, Tensor, Tensor]:
     """keep, erase and write of every gate channel.
 
     Args:

@@ -10,7 +10,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own idiom
+from torch.nn import functional as F
 
 from dmem_agents.delta_rule import scan
 from dmem_agents.layers.config import HEAD_NAMES, DeltaMemConfig, HeadName
@@ -185,11 +185,11 @@ class LayerMemory(nn.Module):
 
     def _split(self, projected: Tensor) -> Tensor:
         """`[B, T, R]` → `[B, H, T, r]`."""
-        return projected.unflatten(-1, (self.config.num_state_heads, self.config.rank)).transpose(1, 2)
+        return projected.view(*projected.shape[:2], self.config.num_state_heads, self.config.rank).transpose(1, 2)
 
     def _weights(self) -> Tensor:
         """Memory q, k, v and gate weights as one matrix; packed once while nothing trains."""
-        parts = [self.memory_q_proj, self.memory_k_proj, self.memory_v_proj, self.beta_proj]
+        parts: list[Tensor] = [self.memory_q_proj, self.memory_k_proj, self.memory_v_proj, self.beta_proj]
         if not self.config.couple_lambda:
             parts.append(self.lambda_proj)
         if torch.is_grad_enabled() and any(p.requires_grad for p in parts):
@@ -205,4 +205,5 @@ class LayerMemory(nn.Module):
 def _unit(x: Tensor) -> Tensor:
     """tanh, then unit L2 norm over the last axis (`delta-mem.md` §1.1)."""
     squashed = torch.tanh(x)
-    return squashed / squashed.norm(dim=-1, keepdim=True).clamp_min(_NORM_EPS)
+    unit: Tensor = squashed / squashed.norm(dim=-1, keepdim=True).clamp_min(_NORM_EPS)
+    return unit

@@ -82,6 +82,9 @@ class DeltaLinear(nn.Module):
         reads_input: whether the base's input is the attention input (q, k, v; not o).
     """
 
+    base: nn.Module
+    memory: LayerMemory
+
     def __init__(
         self,
         base: nn.Module,
@@ -115,5 +118,8 @@ class DeltaLinear(nn.Module):
             if features == slice(None):
                 output = output + change
             else:
-                output = torch.cat([output[..., : features.start], output[..., features] + change, output[..., features.stop :]], dim=-1)
+                output = torch.cat(
+                    [output[..., : features.start], output[..., features] + change, output[..., features.stop :]],
+                    dim=-1,
+                )
         return output

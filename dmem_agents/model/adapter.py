@@ -53,7 +53,9 @@ def save_adapter(model: DeltaMemModel, folder: str | Path, *, dtype: torch.dtype
             for name in (WEIGHTS_FILE, CONFIG_FILE):
                 os.replace(Path(scratch) / name, folder / name)
     except (OSError, SafetensorError) as error:
-        raise AdapterError(f"Could not write the adapter to {folder}: {error}. Check free space and permissions.") from error
+        raise AdapterError(
+            f"Could not write the adapter to {folder}: {error}. Check free space and permissions."
+        ) from error
     return folder
 
 
@@ -93,7 +95,9 @@ def adapter_folder(source: str | Path, *, revision: str | None = None) -> Path:
         return folder
     name = str(source)
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise AdapterError(f"Expected an adapter folder or a hub id like 'owner/name', got {name!r}: there is no such folder.")
+        raise AdapterError(
+            f"Expected an adapter folder or a hub id like 'owner/name', got {name!r}: there is no such folder."
+        )
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=["delta_mem_*"]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
@@ -107,7 +111,9 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise AdapterError(f"Expected {path.name} in {path.parent}, found none: this is not an adapter folder.") from error
+        raise AdapterError(
+            f"Expected {path.name} in {path.parent}, found none: this is not an adapter folder."
+        ) from error
     except (OSError, ValueError) as error:
         raise AdapterError(f"Could not read {path}: {error}.") from error
 

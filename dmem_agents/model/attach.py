@@ -52,7 +52,9 @@ class DeltaMemModel(nn.Module):
         sites = attention_sites(backbone, config)
         taken = [s.path for s in sites if isinstance(s.module.get_submodule(s.linears["q"]), DeltaLinear)]
         if taken:
-            raise ConfigError(f"Expected a plain backbone, but {taken[0]} carries a memory already: call detach() first.")
+            raise ConfigError(
+                f"Expected a plain backbone, but {taken[0]} carries a memory already: call detach() first."
+            )
         self.backbone = backbone
         self.config = config
         self.backbone_id = backbone_id or backbone.config.name_or_path or backbone.config.model_type
@@ -78,9 +80,7 @@ class DeltaMemModel(nn.Module):
                 if site.linears[head] == name and head in self.config.delta_heads
             )
             if heads or name == site.linears["q"]:
-                wrapper = DeltaLinear(
-                    base, memory, layer=layer, heads=heads, reads_input=name != site.linears["o"]
-                )
+                wrapper = DeltaLinear(base, memory, layer=layer, heads=heads, reads_input=name != site.linears["o"])
                 wrapper.train(base.training)
                 setattr(site.module, name, wrapper)
         return memory
@@ -171,7 +171,7 @@ class DeltaMemModel(nn.Module):
             return torch.zeros(expected, device=self.device)
         if tuple(state.shape) != expected or state.dtype != torch.float32:
             raise StateError(
-                f"Expected a float32 state of shape {list(expected)} [layers, batch, heads, rank, rank] for {batch} rows, "
+                f"Expected a float32 state of shape {list(expected)} [layers, batch, heads, rank, rank], "
                 f"got {state.dtype} of shape {list(state.shape)}. Stack one state per row; nothing is reset or cast."
             )
         return state.to(self.device)
@@ -221,7 +221,7 @@ class DeltaMemModel(nn.Module):
         missing, unknown = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
         if missing or unknown:
             raise AdapterError(
-                f"Expected an adapter for {len(self.layout.layers)} layers of {self.backbone_id} with {len(own)} tensors; "
+                f"Expected {len(own)} tensors, for {len(self.layout.layers)} layers of {self.backbone_id}; "
                 f"{len(missing)} are missing ({_few(missing)}), {len(unknown)} are unknown ({_few(unknown)}). "
                 "Check that the adapter was trained for this backbone and that its config belongs to it."
             )
@@ -229,7 +229,7 @@ class DeltaMemModel(nn.Module):
             if tensor.shape != own[name].shape or not tensor.is_floating_point():
                 raise AdapterError(
                     f"Expected {name} as a floating-point tensor of shape {list(own[name].shape)}, "
-                    f"got {tensor.dtype} of shape {list(tensor.shape)}. The adapter belongs to another backbone or config."
+                    f"got {tensor.dtype} of shape {list(tensor.shape)}. It belongs to another backbone or config."
                 )
             if not torch.isfinite(tensor).all():
                 raise AdapterError(f"Expected finite numbers in {name}, found NaN or infinity: the file is damaged.")
@@ -270,8 +270,11 @@ def _whole_or(features: slice, width: int) -> slice:
 
 
 def _positions(logits_to_keep: int | Tensor, tokens: int, device: torch.device) -> int | Tensor:
-    """The last n positions as an index: a plain slice of the hidden states is not contiguous, and the vocabulary
-    projection of one copies its weight for every row."""
+    """The last n positions as an index.
+
+    A plain slice of the hidden states is not contiguous, and the vocabulary projection of one copies its weight for
+    every row.
+    """
     if isinstance(logits_to_keep, Tensor) or logits_to_keep == 0:
         return logits_to_keep
     return torch.arange(max(tokens - logits_to_keep, 0), tokens, device=device)

@@ -36,9 +36,9 @@ def fingerprint_of(
         where = torch.linspace(0, max(flat.numel() - 1, 0), min(_SAMPLES_PER_TENSOR, flat.numel()), dtype=torch.float64)
         digest.update(f"\n{name}{list(tensor.shape)}".encode())
         digest.update(_bytes(flat[where.long().to(flat.device)]))
-    for name, tensor in sorted(adapter.items()):
-        digest.update(f"\n{name}{list(tensor.shape)}".encode())
-        digest.update(_bytes(tensor))
+    for name, weight in sorted(adapter.items()):
+        digest.update(f"\n{name}{list(weight.shape)}".encode())
+        digest.update(_bytes(weight))
     return digest.hexdigest()
 
 

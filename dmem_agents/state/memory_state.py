@@ -71,7 +71,8 @@ class MemoryState:
 
     def norms(self) -> Tensor:
         """Frobenius norm of each matrix, `[L, H]`."""
-        return torch.linalg.matrix_norm(self.values)
+        norms: Tensor = torch.linalg.matrix_norm(self.values)
+        return norms
 
 
 def stack(states: Sequence[MemoryState]) -> Tensor:

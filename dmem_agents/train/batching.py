@@ -1,7 +1,7 @@
 """Episodes as tensors: what the memory absorbs, and the questions that are asked of it afterwards.
 
-Uses the very rendering that serving uses (`tokenization.ChatTokenizer`), turn by turn: a turn never sees an earlier turn's
-text, only its state. Knows nothing of losses or optimisers.
+Uses the very rendering that serving uses (`tokenization.ChatTokenizer`), turn by turn: a turn never sees an earlier
+turn's text, only its state. Knows nothing of losses or optimisers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -56,7 +56,9 @@ class WritePass:
         causal = torch.ones(length, length, dtype=torch.bool, device=self.ids.device).tril()
         same = self.turn.unsqueeze(2) == self.turn.unsqueeze(1)
         allowed = (same & causal).unsqueeze(1)
-        return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(~allowed, torch.finfo(dtype).min)
+        return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(
+            ~allowed, torch.finfo(dtype).min
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +84,7 @@ class TrainingBatch:
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on a device."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         moved["writes"] = tuple(
             WritePass(**{f.name: getattr(w, f.name).to(device) for f in fields(WritePass)}) for w in self.writes
         )
@@ -101,7 +103,7 @@ class Collator:
     by_turn: bool = False
     """One write pass per turn, as the segment granularities need."""
     preamble_share: float = 0.3
-    """How often the system prompt that a template adds by itself is kept."""
+    """In how many batches the system prompt that a template adds by itself is kept."""
     online_share: float = 0.3
     """How many questions are asked with writes on, as in a live turn."""
     join_share: float = 0.3
@@ -118,12 +120,15 @@ class Collator:
         pasts: dict[tuple[Message, ...], int] = {}
         for episode in episodes:
             pasts.setdefault(episode.written, len(pasts))
-        conversations = [[self._block(turn, rng) for turn in self._turns(past, rng)] for past in pasts]
+        # One choice per batch: a single row with the preamble would pad all others to its length.
+        preamble = rng.random() < self.preamble_share
+        conversations = [[self._block(turn, preamble) for turn in self._turns(past, rng)] for past in pasts]
+        reads: dict[str, Any] = self._reads(episodes, rng, preamble)
         return TrainingBatch(
             writes=self._write_passes(conversations),
             conversation=torch.tensor([pasts[e.written] for e in episodes]),
             reconstruct=torch.tensor([e.task == "reconstruct" for e in episodes]),
-            **self._reads(episodes, rng),
+            **reads,
         )
 
     def _turns(self, written: Sequence[Message], rng: random.Random) -> list[list[Message]]:
@@ -137,9 +142,9 @@ class Collator:
                 turns[-1].append(message)
         return turns
 
-    def _block(self, turn: Sequence[Message], rng: random.Random) -> Block:
+    def _block(self, turn: Sequence[Message], preamble: bool) -> Block:
         rendered = self.tokenizer.render(turn, add_generation_prompt=False)
-        start = 0 if rng.random() < self.preamble_share else _preamble(rendered.message_index)
+        start = 0 if preamble else _preamble(rendered.message_index)
         told = {i for i, m in enumerate(turn) if m.role != "system"}
         messages, sentences = segment_ids(rendered, turn, told)
         return Block(
@@ -160,7 +165,9 @@ class Collator:
         self._check_length(length, "the written messages of an episode")
 
         def padded(values: list[list[int]], fill: int) -> Tensor:
-            return torch.tensor([v + [fill] * (length - len(v)) for v in values], dtype=torch.int64).view(len(rows), length)
+            return torch.tensor([v + [fill] * (length - len(v)) for v in values], dtype=torch.int64).view(
+                len(rows), length
+            )
 
         return WritePass(
             ids=padded([[i for b in row for i in b.ids] for row in rows], self.pad_id),
@@ -171,7 +178,7 @@ class Collator:
             sentence_ids=padded([[i for b in row for i in b.sentence_ids] for row in rows], -1),
         )
 
-    def _reads(self, episodes: Sequence[Episode], rng: random.Random) -> dict[str, Tensor]:
+    def _reads(self, episodes: Sequence[Episode], rng: random.Random, preamble: bool) -> dict[str, Tensor]:
         rows: list[tuple[list[int], list[int], list[bool]]] = []
         for episode in episodes:
             prompt = self.tokenizer.render(episode.visible, add_generation_prompt=True)
@@ -180,8 +187,10 @@ class Collator:
             ends = [i for i, token in enumerate(answer) if token in self.tokenizer.eos_ids]
             answer = answer[: ends[-1] + 1] if ends else answer
             if not answer or whole.input_ids[: len(prompt.input_ids)] != prompt.input_ids:
-                raise ConfigError(f"Expected a target answer after the question of a {episode.task} episode, found none to train on.")
-            start = 0 if rng.random() < self.preamble_share else _preamble(prompt.message_index)
+                raise ConfigError(
+                    f"Expected a target answer after the question of a {episode.task} episode, found none to train on."
+                )
+            start = 0 if preamble else _preamble(prompt.message_index)
             ids = [*prompt.input_ids[start:], *answer]
             online = rng.random() < self.online_share
             system = {i for i, m in enumerate(episode.visible) if m.role == "system"}
@@ -195,7 +204,10 @@ class Collator:
             "read_write_mask": torch.tensor([[False] * (length - len(w)) + w for _, _, w in rows]),
             "labels": torch.tensor([[IGNORE] * (kept - len(a)) + a for _, a, _ in rows]),
             "label_weights": torch.tensor(
-                [[0.0] * (kept - len(a)) + self._weights(a, e.value) for (_, a, _), e in zip(rows, episodes, strict=True)]
+                [
+                    [0.0] * (kept - len(a)) + self._weights(a, e.value)
+                    for (_, a, _), e in zip(rows, episodes, strict=True)
+                ]
             ),
         }
 
@@ -212,7 +224,9 @@ class Collator:
 
     def _check_length(self, length: int, what: str) -> None:
         if length > self.max_tokens:
-            raise ConfigError(f"Expected {what} within max_tokens = {self.max_tokens}, got {length} tokens: raise it or shorten the data.")
+            raise ConfigError(
+                f"Expected {what} within max_tokens = {self.max_tokens}, got {length} tokens. Raise it or shorten them."
+            )
 
 
 def _preamble(message_index: Sequence[int]) -> int:

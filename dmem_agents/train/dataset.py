@@ -41,9 +41,8 @@ class CurriculumDataset(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         stage = self.recipe.stage_at(index // self.conversations_per_step)
-        source = self._sources.setdefault(
-            id(stage), AgentLife(split="train", **{k: tuple(v) if isinstance(v, list) else v for k, v in stage.life.items()})
-        )
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stage.life.items()}
+        source = self._sources.setdefault(id(stage), AgentLife(split="train", **settings))
         rng = random.Random(f"{self.recipe.optimisation.seed}/{index}")
         episodes = [source.sample(rng)]
         if episodes[0].task != "reconstruct" and rng.random() < self.recipe.optimisation.reconstruct_share:

@@ -1,7 +1,7 @@
 """The losses, each a small named term over one batch. Terms with weight 0 are not computed.
 
-`delta-mem.md` §6.2 has the published loss; of its many terms only the answer's cross-entropy was alive. Ours: the answer,
-reconstruction, contrast against a stranger's state, sparsity of the gates where they write, and distillation.
+`delta-mem.md` §6.2 has the published loss; of its many terms only the answer's cross-entropy was alive. Ours: the
+answer, reconstruction, contrast against a stranger's state, and sparsity of the gates where they write.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - torch's own idiom
+from torch.nn import functional as F
 
 from dmem_agents.model.attach import DeltaMemModel
 from dmem_agents.train.batching import IGNORE, TrainingBatch
@@ -50,7 +50,7 @@ def write_states(model: DeltaMemModel, batch: TrainingBatch) -> Tensor:
 
 
 def answer_logits(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
-    """Logits `[Q, K, V]` that predict `batch.labels`, each question read from its own row of `states` `[L, Q, H, r, r]`."""
+    """Logits `[Q, K, V]` that predict `batch.labels`, each question read from its row of `states` `[L, Q, H, r, r]`."""
     kept = batch.labels.shape[1]
     positions = (batch.read_mask.cumsum(dim=1) - 1).clamp_min(0)
     online = bool(batch.read_write_mask.any()) and model.config.memory_write_granularity == "token"
@@ -58,7 +58,8 @@ def answer_logits(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) ->
         batch.read_ids, state=states, attention_mask=batch.read_mask, position_ids=positions,
         write=online, write_mask=batch.read_write_mask if online else None, logits_to_keep=kept + 1,
     )  # fmt: skip
-    return output.logits[:, :-1].float()
+    logits: Tensor = output.logits[:, :-1].float()
+    return logits
 
 
 def row_nll(logits: Tensor, batch: TrainingBatch) -> Tensor:

@@ -18,6 +18,7 @@ from dmem_agents.layers.config import DeltaMemConfig
 from dmem_agents.train.objectives import ObjectiveWeights
 
 T = TypeVar("T")
+_SIMPLE: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +102,7 @@ class Recipe:
     evaluate_episodes: int = 64
     """Questions per such check."""
     episodes_file: str = ""
-    """JSONL of records with `messages`, instead of the built-in curriculum; the last assistant message is the target."""
+    """JSONL of records with `messages`, instead of the curriculum; the last assistant message is the target."""
 
     def __post_init__(self) -> None:
         if not self.stages or any(s.steps < 1 for s in self.stages):
@@ -137,7 +138,12 @@ class Recipe:
     def from_dict(cls, tables: Mapping[str, Any]) -> Recipe:
         """The recipe of TOML-like tables."""
         values = dict(tables)
-        for name, kind in (("optimisation", Optimisation), ("objectives", ObjectiveWeights), ("rendering", Rendering), ("memory", DeltaMemConfig)):
+        for name, kind in (
+            ("optimisation", Optimisation),
+            ("objectives", ObjectiveWeights),
+            ("rendering", Rendering),
+            ("memory", DeltaMemConfig),
+        ):
             if name in values:
                 values[name] = _build(kind, values[name], name)
         values["stages"] = tuple(_build(Stage, s, f"stages[{i}]") for i, s in enumerate(values.get("stages", ())))
@@ -157,8 +163,8 @@ def _build(kind: type[T], table: Any, place: str) -> T:
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
     for name, value in values.items():
         wanted = str(known[name].type)
-        simple = {"int": int, "float": (int, float), "bool": bool, "str": str}.get(wanted.split(" |")[0])
-        if simple and (not isinstance(value, simple) or (isinstance(value, bool) and wanted != "bool")):
+        kinds = _SIMPLE.get(wanted)
+        if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and wanted != "bool")):
             raise ConfigError(f"Expected `{wanted}` for {name} in {place}, got {value!r}.")
     try:
         return kind(**values)

@@ -1,7 +1,7 @@
 """One training run on the Hugging Face `Trainer`: only the adapter trains; checkpoints are whole or not there.
 
-Gradient accumulation, several GPUs, mixed precision, logging and resume come from `Trainer` and Accelerate. A checkpoint
-counts only with the marker that is written last, so a run killed while saving resumes from the one before.
+Gradient accumulation, several GPUs, mixed precision, logging and resume come from `Trainer` and Accelerate. A
+checkpoint counts only with the marker that is written last, so a run killed while saving resumes from the one before.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class AdapterTrainer(Trainer):
             shutil.rmtree(folder, ignore_errors=True)
             kept = last_checkpoint(Path(str(self.args.output_dir)))
             raise ConfigError(
-                f"Could not write {folder}: {error}. Make room or choose another folder, then run the same command again: "
-                f"it goes on from {kept.name if kept else 'the start'}."
+                f"Could not write {folder}: {error}. Make room or choose another folder, then run the same command "
+                f"again: it goes on from {kept.name if kept else 'the start'}."
             ) from error
         for old in _checkpoints(Path(str(self.args.output_dir)))[:-2]:
             shutil.rmtree(old, ignore_errors=True)
@@ -105,7 +105,8 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end."""
-    return (_checkpoints(folder) or [None])[-1]
+    whole = _checkpoints(folder)
+    return whole[-1] if whole else None
 
 
 def train_adapter(
@@ -160,7 +161,10 @@ def train_adapter(
         tokenizer=ChatTokenizer(tokenizer),
         by_turn=model.config.memory_write_granularity != "token",
         pad_id=tokenizer.pad_token_id or 0,
-        **{name: getattr(recipe.rendering, name) for name in ("preamble_share", "online_share", "join_share", "value_weight", "max_tokens")},
+        **{
+            name: getattr(recipe.rendering, name)
+            for name in ("preamble_share", "online_share", "join_share", "value_weight", "max_tokens")
+        },
     )
     per_step = o.conversations_per_step * o.gradient_accumulation_steps * arguments.world_size
     trainer = AdapterTrainer(
