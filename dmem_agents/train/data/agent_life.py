@@ -79,17 +79,13 @@ class AgentLife:
         ranges = (("facts", self.facts, 1), ("distractors", self.distractors, 0))
         for name, (low, high), least in ranges:
             if not least <= low <= high:
-                raise ConfigError(
-                    f"Expected {name} as (fewest, most), fewest at least {least}; got {(low, high)}."
-                )
+                raise ConfigError(f"Expected {name} as (fewest, most), fewest at least {least}; got {(low, high)}.")
         if unknown := [key for key in self.attributes if key not in ATTRIBUTES]:
             raise ConfigError(f"Expected attributes out of {', '.join(ATTRIBUTES)}; got {unknown}.")
         if unknown := [task for task in self.tasks if task not in DEFAULT_TASKS]:
             raise ConfigError(f"Expected tasks out of {', '.join(DEFAULT_TASKS)}; got {unknown}.")
         if not self.tasks or min(self.tasks.values()) < 0 or sum(self.tasks.values()) <= 0:
-            raise ConfigError(
-                f"Expected task weights of 0 or more with a positive sum; got {dict(self.tasks)}."
-            )
+            raise ConfigError(f"Expected task weights of 0 or more with a positive sum; got {dict(self.tasks)}.")
         if self.unseen_value and self.split == "train":
             raise ConfigError("Expected unseen_value=False for the train split: what training shows is seen.")
 

@@ -109,9 +109,7 @@ def draw_facts(
     return tuple(facts) if len(facts) == count else None
 
 
-def _draw_owner(
-    rng: random.Random, split: Split, people: Sequence[Person], third_person: float
-) -> Person | None:
+def _draw_owner(rng: random.Random, split: Split, people: Sequence[Person], third_person: float) -> Person | None:
     """The user, somebody already there, or somebody new."""
     if rng.random() >= third_person:
         return None

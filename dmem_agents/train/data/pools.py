@@ -139,7 +139,7 @@ def _phone(rng: random.Random) -> str:
 
 
 def _amount(rng: random.Random) -> str:
-    number = rng.choice((rng.randrange(50, 1000, 10), rng.randrange(1000, 20000, 100)))
+    number = rng.choice((rng.randrange(50, 400, 5), rng.randrange(1000, 20000, 100)))
     return rng.choice(("${:,}", "{:,} euros", "{:,} dollars", "{:,} pounds")).format(number)
 
 

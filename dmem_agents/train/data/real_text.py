@@ -2,8 +2,8 @@
 
 The folder is laid out like `synthetic_persona_chat/…_valid.csv.gz`, `squadv2/test.jsonl.gz`,
 `hotpotqa/train_100.json.gz` and `babi/qa1_single-supporting-fact_train.txt.gz`. Each source splits its file
-by the spelling of what is told, so that a passage is in one split only; Synthetic-Persona-Chat and bAbI take the
-test split from their published test files.
+by the spelling of what is told: a passage is in one split only. Synthetic-Persona-Chat and bAbI take the test
+split from their published test files.
 """
 
 from __future__ import annotations
@@ -176,9 +176,7 @@ def squad(data_folder: Path | str, split: Split = "train", *, longest: int = 45)
         longest: Most words of a sentence; longer ones are left out.
     """
     stories = []
-    for record in read_json_lines(
-        Path(data_folder) / "squadv2" / "test.jsonl.gz", ("context", "question", "answers")
-    ):
+    for record in read_json_lines(Path(data_folder) / "squadv2" / "test.jsonl.gz", ("context", "question", "answers")):
         if not record["answers"]:
             continue
         value = str(record["answers"][0]["text"])
@@ -242,7 +240,7 @@ def babi(
     return Stories(stories, task="babi")
 
 
-def realread_text(data_folder: Path | str, split: Split = "train") -> Mixture:
+def real_text(data_folder: Path | str, split: Split = "train") -> Mixture:
     """All real sources together: half personas, the rest bAbI, SQuAD and HotpotQA."""
     return Mixture(
         sources=(
@@ -295,9 +293,7 @@ def _babi_stories(path: Path) -> Iterator[tuple[tuple[str, ...], str, str]]:
             continue
         fields = rest.split("\t")
         if len(fields) != 3:
-            raise ConfigError(
-                f"Expected question, answer and supporting lines in {path}; got {len(fields)} fields."
-            )
+            raise ConfigError(f"Expected question, answer and supporting lines in {path}; got {len(fields)} fields.")
         support = min(int(n) for n in fields[2].split())
         yield tuple(text for n, text in story.items() if n >= support), fields[0].strip(), fields[1].strip()
 

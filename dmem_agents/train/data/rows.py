@@ -5,9 +5,7 @@ from __future__ import annotations
 
 def rows(text: str) -> tuple[str, ...]:
     """Values separated by semicolons or line ends, stripped, in order, each once."""
-    return tuple(
-        dict.fromkeys(v for part in text.replace("\n", " ").split(";") if (v := " ".join(part.split())))
-    )
+    return tuple(dict.fromkeys(v for part in text.replace("\n", " ").split(";") if (v := " ".join(part.split()))))
 
 
 def lines(text: str) -> tuple[str, ...]:

@@ -82,12 +82,7 @@ class Telling:
             after = slots[position + 1] if position + 1 < len(slots) else None
             if slot is None:
                 self._pieces.append(self._distraction())
-            elif (
-                after is not None
-                and not slot[0].old
-                and not after[0].old
-                and self._chance(self._settings.joined)
-            ):
+            elif after is not None and not slot[0].old and not after[0].old and self._chance(self._settings.joined):
                 self._pieces.append(self._joined(slot[0], after[0]))
                 position += 1
             else:
@@ -113,12 +108,7 @@ class Telling:
         return not any(value in text.lower() for text in elsewhere)
 
     def _piece(self, fact: Fact, is_change: bool) -> _Piece:
-        if (
-            not fact.old
-            and fact.owner is None
-            and fact.attribute.tools()
-            and self._chance(self._settings.tools)
-        ):
+        if not fact.old and fact.owner is None and fact.attribute.tools() and self._chance(self._settings.tools):
             return self._tool_result(fact)
         if fact.old and not is_change:
             told = Fact(attribute=fact.attribute, owner=fact.owner, value=fact.old)

@@ -22,9 +22,7 @@ def read_text(path: Path) -> str:
             "or leave this source out."
         ) from error
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"Expected gzip-compressed UTF-8 text in {path}; it can't be read: {error}."
-        ) from error
+        raise ConfigError(f"Expected gzip-compressed UTF-8 text in {path}; it can't be read: {error}.") from error
 
 
 def read_json(path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -53,6 +51,6 @@ def with_columns(path: Path, records: Sequence[Any], columns: Sequence[str]) -> 
         missing = [c for c in columns if not isinstance(record, Mapping) or record.get(c) is None]
         if missing:
             raise ConfigError(
-                f"Expected {', '.join(columns)} in every record of {path}; record {number} lacks {missing}."
+                f"Expected {', '.join(columns)} in every record of {path}; record {number} lacks {', '.join(missing)}."
             )
         yield record

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dmem_agents.train.data.attributes import Attribute
 
 
-def _code(
-    key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str = "", third: bool = False
-) -> Attribute:
+def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str = "", third: bool = False) -> Attribute:
     """A code or number that opens or identifies something; `noun` names it."""
     return Attribute(
         key=key,

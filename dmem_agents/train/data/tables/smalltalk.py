@@ -435,9 +435,7 @@ EXCHANGES = tuple(
 def draw_turn(rng: random.Random, split: Split) -> tuple[str, str]:
     """A user's line and the assistant's answer ("" for none), out of those of a split."""
     chance = rng.random()
-    return rng.choice(
-        _remarks(split) if chance < 0.5 else _exchanges(split) if chance < 0.7 else _made(split)
-    )
+    return rng.choice(_remarks(split) if chance < 0.5 else _exchanges(split) if chance < 0.7 else _made(split))
 
 
 def train_texts() -> Iterator[str]:

@@ -396,7 +396,7 @@ TASTES = (
             {P} new sport is {v}.
         """,
         change_held="""
-            {S} switched from {old} to {v}.
+            {S} moved on from {old} to {v}.
             {S} {dont} do {old} anymore, only {v}.
         """,
         use="""

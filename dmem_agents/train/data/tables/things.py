@@ -212,9 +212,7 @@ FLOWERS = rows("""
 AIRLINES = rows("LH; BA; AF; KL; SK; UA; QF; EK; TK; LX; OS; AY; IB; DL; AA; NH")
 SEASONS = rows("spring; summer; autumn; winter")
 WEEKDAYS = rows("Monday; Tuesday; Wednesday; Thursday; Friday; Saturday; Sunday")
-MONTHS = rows(
-    "January; February; March; April; May; June; July; August; September; October; November; December"
-)
+MONTHS = rows("January; February; March; April; May; June; July; August; September; October; November; December")
 
 FRUITS = rows("""
     apples; pears; peaches; plums; cherries; apricots; nectarines; grapes; figs; dates; bananas; oranges;
