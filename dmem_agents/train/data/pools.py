@@ -127,7 +127,7 @@ def _date(rng: random.Random) -> str:
 
 
 def _time(rng: random.Random) -> str:
-    return f"{rng.randint(7, 21)}:{rng.randrange(0, 60, 5):02d}"
+    return f"{rng.randint(10, 21)}:{rng.randrange(0, 60, 5):02d}"
 
 
 def _morning(rng: random.Random) -> str:
