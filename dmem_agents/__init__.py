@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from dmem_agents.model.attach import DeltaMemModel as DeltaMemModel, attach as attach
     from dmem_agents.model.loading import LoadedModel as LoadedModel, load_model as load_model
     from dmem_agents.session import (
+        AgentInfo as AgentInfo,
+        HistoryDivergedWarning as HistoryDivergedWarning,
         MemorySession as MemorySession,
         Reply as Reply,
         ReplyChunk as ReplyChunk,
@@ -72,10 +74,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "AgentInfo": "dmem_agents.session",
     "AsyncStateStore": "dmem_agents.store",
     "ChatModelSettings": "dmem_agents.chat_model",
     "DeltaMemConfig": "dmem_agents.layers.config",
     "DeltaMemModel": "dmem_agents.model.attach",
+    "HistoryDivergedWarning": "dmem_agents.session",
     "LoadedModel": "dmem_agents.model.loading",
     "MemorySession": "dmem_agents.session",
     "MemoryState": "dmem_agents.state.memory_state",

@@ -38,6 +38,7 @@ OWNERS = {
     "triton": ("delta_rule/triton_scan.py",),
     "transformers": ("backbones/", "model/", "train/", "tokenization"),
     "typer": ("cli/",),
+    "pydantic": ("chat_model.py",),
     "langchain_dmem": ("cli/",),
     "langchain_core": (),
     "langchain": (),
@@ -92,6 +93,8 @@ def _package_rule(unit: str, origin: str, name: str | None) -> str | None:
     target = origin.split(".")[1] if "." in origin else name
     if target == unit or (origin == "dmem_agents" and target == "__version__"):
         return None
+    if unit == LEVELS[0][0] and origin == "dmem_agents":
+        return None  # the top line may use what every caller may use
     level = {member: number for number, members in enumerate(LEVELS) for member in members}
     if target not in level:
         return f"{unit} imports {origin}{f'.{name}' if name else ''}: import from the module that defines it"
@@ -122,9 +125,7 @@ def test_modules_import_only_from_lines_below_and_only_what_they_own(path: str) 
 @pytest.mark.parametrize("path", [str(p.relative_to(ROOT)) for p in sources(ROOT / "integrations")])
 def test_integrations_import_only_public_names(path: str) -> None:
     source = (ROOT / path).read_text(encoding="utf-8")
-    public = {name for name in dir(dmem_agents) if not name.startswith("_")} - {
-        p.stem for p in PACKAGE.iterdir()
-    }
+    public = {name for name in dir(dmem_agents) if not name.startswith("_")} - {p.stem for p in PACKAGE.iterdir()}
     taken = [
         (origin, name)
         for _, origin, name in imported_modules(source, "x", is_package=False)
@@ -173,7 +174,5 @@ def test_the_check_lets_an_allowed_import_pass(path: str, source: str) -> None:
 def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = ("torch", "numpy", "transformers", "redis", "triton", "langchain_core", "llama_index", "typer")
     code = f"import sys, dmem_agents; print([name for name in {heavy!r} if name in sys.modules])"
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
