@@ -47,7 +47,7 @@ def bpe() -> Any:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    text = "The cat is on the mat. Is the cat there? Yes: the cat is there!\n\nuser assistant system is a\n"
+    text = "The cat is on the mat. Is the cat there? Yes: the cat is there!\n\n\nuser assistant system is a\n"
     trainer = trainers.BpeTrainer(
         vocab_size=400,
         special_tokens=["<|endoftext|>", *MARKS],

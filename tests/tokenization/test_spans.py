@@ -86,9 +86,7 @@ def test_an_answer_that_loses_its_think_block_later_keeps_its_text(under: Under)
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("system", [True, False])
-def test_tool_schemas_belong_to_nobody_and_messages_keep_their_content(
-    under: Under, name: str, system: bool
-) -> None:
+def test_tool_schemas_belong_to_nobody_and_messages_keep_their_content(under: Under, name: str, system: bool) -> None:
     messages = [*([SYSTEM] if system else []), user("What is it"), said("Let me look"), user("Well")]
     spans = owned(under(name), messages, tools=TOOLS)
     for index, message in enumerate(messages):

@@ -58,9 +58,7 @@ def test_a_system_prompt_is_folded_into_the_first_user_message_where_the_templat
     under: Under, name: str
 ) -> None:
     chat = under(name)
-    folded = shown(
-        chat, chat_of(("system", "S"), ("system", "T"), ("user", "u"), ("assistant", "a"), ("user", "v"))
-    )
+    folded = shown(chat, chat_of(("system", "S"), ("system", "T"), ("user", "u"), ("assistant", "a"), ("user", "v")))
     assert folded == shown(chat, chat_of(("user", "S\n\nT\n\nu"), ("assistant", "a"), ("user", "v")))
 
 
@@ -108,9 +106,7 @@ def test_tool_support_is_told_from_the_template(under: Under, name: str, support
     assert under(name).supports_tools is supported
 
 
-@pytest.mark.parametrize(
-    "name", ["qwen25", "llama3", "mistral_v3", "smollm2", "phi3", "gemma", "mistral", "qwen3"]
-)
+@pytest.mark.parametrize("name", ["qwen25", "llama3", "mistral_v3", "smollm2", "phi3", "gemma", "mistral", "qwen3"])
 def test_tools_calls_and_results_are_shown_under_every_template(under: Under, name: str) -> None:
     text = shown(under(name), TOOL_CHAT, tools=TOOLS)
     for expected in ("Looks", '"at"', "R1", "R2", "A"):
@@ -165,6 +161,4 @@ def test_traits_describe_a_strict_template(under: Under) -> None:
     template = under("mistral")._template
     assert isinstance(template, ChatTemplate)
     traits = template.traits
-    assert not any(
-        (traits.system, traits.later_system, traits.repeated_roles, traits.assistant_first, traits.tools)
-    )
+    assert not any((traits.system, traits.later_system, traits.repeated_roles, traits.assistant_first, traits.tools))
