@@ -120,10 +120,13 @@ class Job:
             version=version,
             prompt_tokens=0 if result is None else len(self.prompt),
             completion_tokens=0 if result is None else len(result.token_ids),
-            absorbed_messages=len(self._plan.appended) + int(result is not None) if wrote else 0,
+            absorbed_messages=self._absorbed() + int(result is not None) if wrote else 0,
             absorbed_tokens=older + (len(self.prompt) if result is None else 0),
             state_bytes=base.size_bytes,
         )
+
+    def _absorbed(self) -> int:
+        return len(self._plan.write) + sum(map(len, self._plan.absorb))
 
     @staticmethod
     def _cut(result: GenerationResult, answer: AnswerText) -> bool:
