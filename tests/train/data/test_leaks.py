@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 
 from dmem_agents.train.data import SPLITS, AgentLife, Split
+from dmem_agents.train.data.cast import Fact, draw_person, draw_value
 from dmem_agents.train.data.pools import POOLS, draw, has_unseen, listed, ngrams, words
 from dmem_agents.train.data.splits import split_of
 from dmem_agents.train.data.tables import ATTRIBUTES, wording
@@ -42,9 +43,9 @@ def phrasings(split: Split) -> frozenset[str]:
 
 @cache
 def training_texts() -> tuple[str, ...]:
-    """All that 4,000 training episodes show."""
+    """All that 2,500 training episodes show."""
     life = AgentLife(facts=(1, 4), tools=0.2, speakers=0.2)
-    made = (life.episode(11, index) for index in range(4000))
+    made = (life.episode(11, index) for index in range(2500))
     return tuple(m.content for one in made for m in (*one.written, *one.visible, one.target))
 
 
@@ -127,6 +128,16 @@ def test_full_names_of_people_belong_to_one_split() -> None:
         held = full_names(tuple(m.content for one in made for m in (*one.written, *one.visible)))
         assert len(held) > 50
         assert {split_of(name) for name in held} == {split}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_what_is_told_about_third_persons_belongs_to_one_split(split: Split) -> None:
+    rng = random.Random(3)
+    for _ in range(50):
+        owner = draw_person(rng, split, taken=())
+        value = draw_value(rng, split, Fact(attribute=ATTRIBUTES["city"], owner=owner, value=""), unseen=False)
+        assert split_of(owner.full) == split
+        assert split_of(f"{owner.first}|city|{value}") == split
 
 
 def test_small_talk_belongs_to_one_split() -> None:

@@ -16,7 +16,7 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
             The {noun} is {{v}}.
             Please note the {noun}: {{v}}.
             Remember the {noun} {{v}}.
-            {{v}} is {{P}} {noun}.
+            The {noun} to use is {{v}}.
             Here's {{P}} {noun}: {{v}}.
             I always forget my {noun}, it's {{v}}.
             {own}

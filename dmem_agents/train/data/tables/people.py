@@ -28,7 +28,7 @@ def _kin(key: str, pool: str, word: str) -> Attribute:
             Everyone calls {{P}} {word} {{v}}.
             {{S}} spoke with {{v}}, {{his}} {word}.
             {{S}} {{have}} a {word}, {{v}}.
-            {{P}} {word} was christened {{v}}.
+            {{P}} {word} bears the name {{v}}.
             {{S}} ran into {{v}}, {{his}} {word}, today.
         """,
         ask=f"""
@@ -163,7 +163,7 @@ PEOPLE = (
             {P} last name is {v}.
         """,
         change="""
-            {S} got married, {P} last name is {v} now.
+            {S} got married, {his} last name is {v} now.
             {P} last name changed from {old} to {v}.
             Correction, {P} surname is {v}.
         """,
@@ -217,7 +217,50 @@ PEOPLE = (
     _kin("son", "men", "son"),
     _kin("boss", "first_names", "boss"),
     _kin("best_friend", "first_names", "best friend"),
-    _kin("doctor", "last_names", "doctor"),
+    Attribute(
+        key="doctor",
+        pool="last_names",
+        tell="""
+            {P} doctor is Dr. {v}.
+            {P} doctor is called Dr. {v}.
+            {S} {have} an appointment with Dr. {v}, {his} doctor.
+            The name of {P} doctor is {v}.
+            {S} always see{s} Dr. {v} when {he} {have} a cold.
+            Dr. {v} is {P} doctor.
+            {S} found a new doctor, Dr. {v}.
+            {P} doctor, Dr. {v}, is on holiday.
+        """,
+        tell_held="""
+            {S} go{es} to Dr. {v} with every cough.
+            {P} family doctor is {v}.
+            {S} trust{s} {his} doctor, Dr. {v}.
+            {S} {was} examined by {his} doctor, Dr. {v}.
+        """,
+        ask="""
+            What is {P} doctor's name?
+            Who is {P} doctor?
+            What's the name of {P} doctor?
+            What is {P} doctor called?
+            Do you remember {P} doctor's name?
+        """,
+        ask_held="""
+            Which doctor {do} {S} go to?
+            Can you tell me {P} doctor's name?
+            Which doctor treats {O}?
+        """,
+        answer="""
+            {P} doctor is Dr. {v}.
+        """,
+        change="""
+            {P} doctor is Dr. {v} now, not Dr. {old}.
+            {S} switched from Dr. {old} to Dr. {v}.
+            {P} new doctor is Dr. {v}.
+        """,
+        change_held="""
+            {S} left Dr. {old} and go{es} to Dr. {v} now.
+            Dr. {old} retired, {P} doctor is Dr. {v} now.
+        """,
+    ),
     _kin("neighbour", "first_names", "neighbour"),
     Attribute(
         key="gift",

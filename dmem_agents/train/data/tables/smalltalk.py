@@ -336,8 +336,8 @@ PATTERNS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "I {0} a {1} on the way {2}.",
-        "saw; met; passed; noticed",
-        "clown; street band; lost glove; broken umbrella; hot air balloon; marching band; flat tyre",
+        "saw; noticed; found",
+        "traffic light; lost glove; broken umbrella; hot air balloon; marching band; flat tyre",
         "home; to the shop; to the park",
     ),
     (

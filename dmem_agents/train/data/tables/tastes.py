@@ -61,7 +61,7 @@ def _favourite(
         """,
         change=f"""
             {{P}} favourite {noun} {verb} {{v}} now, not {{old}}.
-            {{S}} {{dont}} like {{old}} anymore, {{P}} favourite {noun} {verb} {{v}} now.
+            {{S}} {{dont}} like {{old}} anymore, {{his}} favourite {noun} {verb} {{v}} now.
             Actually, {{P}} favourite {noun} {verb} {{v}}.
             {{S}} {{be}} over {{old}}, the best {noun} {verb} {{v}}.
         """,
@@ -362,7 +362,7 @@ TASTES = (
             {P} sport is {v}.
             {S} {do} {v} twice a week.
             {S} {be} really into {v}.
-            {S} train{s} for a {v} competition.
+            {S} train{s} for {av} competition.
             {S} joined a club for {v}.
             {S} spend{s} every weekend on {v}.
             {S} started with {v} at the age of six.
@@ -392,7 +392,7 @@ TASTES = (
         """,
         change="""
             {S} gave up {old} for {v}.
-            {S} quit {old}, {P} sport is {v} now.
+            {S} quit {old}, {his} sport is {v} now.
             {P} new sport is {v}.
         """,
         change_held="""
@@ -419,7 +419,7 @@ TASTES = (
             {S} {have} a new hobby, {v}.
             {S} relax{es} with {v} after work.
             {S} discovered {v} during the holidays and love{s} it.
-            For fun, {S} go{es} for {v}.
+            For fun, {S} choose{s} {v}.
         """,
         tell_held="""
             {P} pastime is {v}.
@@ -444,7 +444,7 @@ TASTES = (
             {S} enjoy{s} {v}.
         """,
         change="""
-            {S} stopped with {old}, {P} hobby is {v} now.
+            {S} stopped with {old}, {his} hobby is {v} now.
             {S} got bored of {old} and switched to {v}.
             {P} new hobby is {v}.
         """,
@@ -523,7 +523,7 @@ TASTES = (
         tell_held="""
             {S} {have} signed up for {v} lessons.
             {S} {be} trying to pick up {v}.
-            {P} evening class teaches {O} {v}.
+            {P} evening class teaches {him} {v}.
             {S} {be} getting better at speaking {v}.
         """,
         ask="""
@@ -558,7 +558,7 @@ TASTES = (
             {Sm} allergic to {v}.
             {S} {have} an allergy to {v}.
             {P} allergy is to {v}.
-            {S} can't have anything with {v}, because of an allergy.
+            {S} {have} to stay away from {v}, because of an allergy.
             {S} get{s} a rash from {v}, it's an allergy.
             The doctor says {Sm} allergic to {v}.
             {Sm} not allergic to {other}, but to {v}.
@@ -666,7 +666,7 @@ TASTES = (
             The meal for {O} has to be {v}.
             {S} cook{s} everything {v}.
             {S} follow{s} a {v} diet.
-            {P} doctor put {O} on a {v} diet.
+            {P} doctor put {him} on a {v} diet.
         """,
         tell_held="""
             {S} stick{s} to a {v} diet.

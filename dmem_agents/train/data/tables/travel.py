@@ -42,7 +42,7 @@ TRAVEL = (
         """,
         change="""
             {P} trip doesn't go to {old}, it goes to {v}.
-            {S} cancelled {old}, {P} trip goes to {v} now.
+            {S} cancelled {old}, {his} trip goes to {v} now.
             Change of plans, {S} will travel to {v}.
         """,
         change_held="""
@@ -80,7 +80,7 @@ TRAVEL = (
         ask_held="""
             What hotel did {S} book?
             Which hotel is {P} room in?
-            In what hotel {do} {S} sleep?
+            In what hotel {do} {S} stay?
         """,
         answer="""
             {P} hotel is the {v}.
@@ -111,7 +111,7 @@ TRAVEL = (
             {S} {be} staying in room {v}.
         """,
         tell_held="""
-            You find {O} in room {v}.
+            You'll find {O} in room {v}.
             {P} key card is for room {v}.
             {S} checked into room {v}.
             At the hotel, {S} {have} room {v}.
@@ -179,7 +179,7 @@ TRAVEL = (
         """,
         change="""
             {P} flight was changed from {old} to {v}.
-            {S} rebooked, {P} flight is {v} now.
+            {S} rebooked, {his} flight is {v} now.
             {P} new flight is {v}.
         """,
         change_held="""

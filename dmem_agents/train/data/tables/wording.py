@@ -143,7 +143,7 @@ QUESTION_OPENINGS = Phrases(
     Hmm, {x}
     Let me test you: {x}
     {x} Please answer briefly.
-    {x} Do you still know?
+    I wonder if you know: {x}
     """,
     """
     Say, {x}

@@ -11,7 +11,7 @@ WORK = (
         tell="""
             {S} work{s} as {av}.
             {Sm} {av} by profession.
-            {P} job is {av}.
+            {S} {have} a job as {av}.
             {S} {have} been {av} for years.
             {S} earn{s} {his} living as {av}.
             {S} trained as {av} and still work{s} as one.
@@ -47,11 +47,11 @@ WORK = (
         change="""
             {S} quit as {av_old} and work{s} as {av} now.
             {S} changed jobs, {he} work{s} as {av} now.
-            {Sm} not {av_old} anymore, {Sm} {av}.
+            {Sm} not {av_old} anymore, {he} {be} {av}.
             Actually, {S} work{s} as {av}.
         """,
         change_held="""
-            {P} new job is {av}.
+            {P} new job is that of {av}.
             {S} left {his} job as {av_old} to become {av}.
             {S} retrained and {be} now {av}.
         """,
@@ -341,7 +341,7 @@ WORK = (
             The dentist gave {O} a slot at {v}.
         """,
         tell_held="""
-            {P} dentist can see {O} at {v}.
+            {P} dentist can see {him} at {v}.
             At {v} {S} {be} due at the dentist.
             {P} dental appointment is set for {v}.
             {S} {have} to see {his} dentist at {v}.
@@ -452,7 +452,7 @@ WORK = (
             {S} sit{s} at desk {v}.
             {P} desk number is {v}.
             {S} got desk {v} in the new office.
-            You find {O} at desk {v}.
+            You'll find {O} at desk {v}.
             They gave {O} desk {v}.
             {P} workplace is desk {v}.
             {S} {have} desk {v} by the window.
