@@ -164,9 +164,7 @@ def check_data(agent_id: str, data: bytes) -> None:
         StateCorruptError: `data` is not bytes, or more than 16 MiB.
     """
     if not isinstance(data, bytes):
-        raise StateCorruptError(
-            f"Expected the record of agent {agent_id!r} as `bytes`, got `{type(data).__name__}`."
-        )
+        raise StateCorruptError(f"Expected the record of agent {agent_id!r} as `bytes`, got `{type(data).__name__}`.")
     if len(data) > MAX_SEALED_BYTES:
         raise StateCorruptError(
             f"Expected a record of at most {MAX_SEALED_BYTES} bytes for agent {agent_id!r}, got {len(data)}. "

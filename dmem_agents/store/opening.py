@@ -94,6 +94,4 @@ def _open_local(scheme: str, rest: str) -> StateStore:
 def _missing(error: ModuleNotFoundError) -> ConfigError:
     if (error.name or "").partition(".")[0] != "redis":
         raise error
-    return ConfigError(
-        "A redis:// store needs redis-py, which is not installed: pip install 'dmem-agents[redis]'."
-    )
+    return ConfigError("A redis:// store needs redis-py, which is not installed: pip install 'dmem-agents[redis]'.")

@@ -24,9 +24,7 @@ def export_agent(store: StateStore, agent_id: str) -> bytes:
     """
     stored = store.load(agent_id)
     if stored is None:
-        raise AgentIdError(
-            f"There is no agent {agent_id!r} in this store. List the agents to see which there are."
-        )
+        raise AgentIdError(f"There is no agent {agent_id!r} in this store. List the agents to see which there are.")
     check_data(agent_id, stored.data)
     return seal(
         [
@@ -39,9 +37,7 @@ def export_agent(store: StateStore, agent_id: str) -> bytes:
     )
 
 
-def import_agent(
-    store: StateStore, blob: bytes, *, agent_id: str | None = None, replace: bool = False
-) -> str:
+def import_agent(store: StateStore, blob: bytes, *, agent_id: str | None = None, replace: bool = False) -> str:
     """Puts an exported agent into a store.
 
     Args:

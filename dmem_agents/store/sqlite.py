@@ -44,8 +44,7 @@ _TABLES = (
 )
 _UPDATE = "UPDATE records SET version = ?, record = ? WHERE agent_id = ? AND version = ? AND incarnation = ?"
 _INSERT = (
-    "INSERT INTO records (agent_id, version, incarnation, record) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (agent_id) DO NOTHING"
+    "INSERT INTO records (agent_id, version, incarnation, record) VALUES (?, ?, ?, ?) ON CONFLICT (agent_id) DO NOTHING"
 )
 _ACQUIRE = (
     "INSERT INTO leases (agent_id, owner, expires_at) VALUES (?, ?, ?) ON CONFLICT (agent_id) DO UPDATE "
@@ -105,9 +104,7 @@ class SQLiteStateStore(StateStore):
             if expected is None:
                 done = connection.execute(_INSERT, (key, new.version, new.incarnation, data))
             else:
-                done = connection.execute(
-                    _UPDATE, (new.version, data, key, expected.version, expected.incarnation)
-                )
+                done = connection.execute(_UPDATE, (new.version, data, key, expected.version, expected.incarnation))
             if done.rowcount == 1:
                 return new
             found = connection.execute("SELECT version FROM records WHERE agent_id = ?", (key,)).fetchone()
@@ -243,9 +240,7 @@ def _explained(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     # Extended codes such as SQLITE_READONLY_DIRECTORY share the advice of their family.
     advice = next((text for family, text in _ADVICE.items() if name.startswith(family)), None)
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    return StoreError(
-        f"The store {path} failed ({name}: {reason}). {advice or 'Check the file and its folder.'}"
-    )
+    return StoreError(f"The store {path} failed ({name}: {reason}). {advice or 'Check the file and its folder.'}")
 
 
 def _key(agent_id: str) -> bytes:

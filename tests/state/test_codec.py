@@ -72,9 +72,7 @@ def records(draw: st.DrawFn) -> AgentRecord:
         rank=draw(st.integers(1, 4)),
     )
     size = math.prod(layout.shape)
-    floats = st.lists(
-        st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=size, max_size=size
-    )
+    floats = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=size, max_size=size)
     base, head = (torch.tensor(draw(floats), dtype=torch.float32).reshape(layout.shape) for _ in range(2))
     digests = tuple(draw(st.lists(st.binary(min_size=16, max_size=16), max_size=5)))
     absorbed = draw(st.integers(len(digests), 2**63 - 1))
@@ -227,6 +225,14 @@ def test_a_well_sealed_record_with_a_wrong_field_is_refused(changes: dict[str, o
     assert decode_record(sealed(), agent_id="a1") == golden_record()
     with pytest.raises(StateCorruptError, match="agent 'a1' can't be read"):
         decode_record(sealed(**changes), agent_id="a1")
+
+
+@pytest.mark.parametrize("claimed", [0x80, 0x8C, 0x8E, 0x8F])
+def test_a_record_that_claims_another_number_of_fields_is_refused(claimed: int) -> None:
+    data = encode_record(golden_record())
+    assert data[0] == 0x8D
+    with pytest.raises(StateCorruptError):
+        decode_record(reseal(bytes([claimed]) + data[1:]), agent_id="a1")
 
 
 def test_fields_in_another_order_are_refused() -> None:

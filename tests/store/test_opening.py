@@ -94,7 +94,5 @@ def test_a_missing_redis_client_is_named_with_the_way_to_install_it() -> None:
         "    try: opener('redis://localhost')\n"
         "    except ConfigError as error: print(error)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.count("pip install 'dmem-agents[redis]'") == 2

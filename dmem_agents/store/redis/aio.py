@@ -38,9 +38,7 @@ class AsyncRedisStateStore(AsyncStateStore):
             pool = self._open().connection_pool
             pool.connection_class(**pool.connection_kwargs)  # finds unknown options without connecting
         except (TypeError, ValueError, redis.RedisError) as error:
-            raise ConfigError(
-                f"The options in the URL of {self._plans.address} can't be used: {error}"
-            ) from None
+            raise ConfigError(f"The options in the URL of {self._plans.address} can't be used: {error}") from None
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = WeakKeyDictionary()
         self._closed = False
 

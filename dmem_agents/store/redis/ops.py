@@ -127,9 +127,7 @@ class RedisPlans:
         """One step of `StateStore.list_agents`: the cursor of the next step (0 = done), some agent ids."""
         start = f"{self.prefix}:".encode()
         pattern = re.sub(rb"([\\*?\[\]])", rb"\\\1", start + prefix.encode("utf-8", "surrogatepass")) + b"*"
-        [(following_cursor, found)] = yield (
-            ("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE, "TYPE", "hash"),
-        )
+        [(following_cursor, found)] = yield (("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE, "TYPE", "hash"),)
         keys = list(dict.fromkeys(found))
         if not keys:
             return int(following_cursor), []
@@ -146,9 +144,7 @@ class RedisPlans:
         return f"{self.prefix}:{agent_id}".encode()
 
     def _load(self, agent_id: str) -> Plan[StoredRecord | None]:
-        [[version, incarnation, data]] = yield (
-            ("HMGET", self._key(agent_id), "version", "incarnation", "record"),
-        )
+        [[version, incarnation, data]] = yield (("HMGET", self._key(agent_id), "version", "incarnation", "record"),)
         if version is None and incarnation is None and data is None:
             return None
         if not _is_version(version) or not incarnation or not incarnation.isascii() or data is None:
@@ -198,9 +194,7 @@ def _taken_apart(url: str) -> tuple[str, dict[str, str]]:
     try:
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        place = (
-            parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
-        )
+        place = parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
         understood = (
             parts.scheme in ("redis", "rediss", "unix")
             and not parts.fragment

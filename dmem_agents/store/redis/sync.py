@@ -33,15 +33,11 @@ class RedisStateStore(StateStore):
     def __init__(self, url: str, *, prefix: str | None = None) -> None:
         self._plans = RedisPlans(url, prefix)
         try:
-            self._client = redis.Redis.from_url(
-                self._plans.url, retry=Retry(NoBackoff(), 0), **CLIENT_OPTIONS
-            )
+            self._client = redis.Redis.from_url(self._plans.url, retry=Retry(NoBackoff(), 0), **CLIENT_OPTIONS)
             pool = self._client.connection_pool
             pool.connection_class(**pool.connection_kwargs)  # finds unknown options without connecting
         except (TypeError, ValueError, redis.RedisError) as error:
-            raise ConfigError(
-                f"The options in the URL of {self._plans.address} can't be used: {error}"
-            ) from None
+            raise ConfigError(f"The options in the URL of {self._plans.address} can't be used: {error}") from None
         self._closed = False
 
     def load(self, agent_id: str) -> StoredRecord | None:

@@ -104,9 +104,7 @@ def test_scripts_the_server_forgot_are_sent_again(store: RedisStateStore, raw: r
 
 
 @pytest.mark.parametrize("write", ["string", "list", "fields"])
-def test_a_key_that_is_not_ours_is_refused_and_left_alone(
-    store: RedisStateStore, raw: redis.Redis, write: str
-) -> None:
+def test_a_key_that_is_not_ours_is_refused_and_left_alone(store: RedisStateStore, raw: redis.Redis, write: str) -> None:
     if write == "string":
         raw.set("dmem:a", "not ours")
     elif write == "list":
@@ -184,9 +182,7 @@ def test_a_user_without_rights_is_told_which_are_needed(redis_server: Server, ra
         raw.execute_command("ACL", "DELUSER", "reader")
 
 
-def test_a_read_only_replica_is_reported_and_nothing_is_written(
-    store: RedisStateStore, raw: redis.Redis
-) -> None:
+def test_a_read_only_replica_is_reported_and_nothing_is_written(store: RedisStateStore, raw: redis.Redis) -> None:
     record = store.commit("a", b"1", expected=None)
     raw.replicaof("127.0.0.1", "1")
     with pytest.raises(StoreError, match=r"read-only replica.*primary"):
@@ -194,9 +190,7 @@ def test_a_read_only_replica_is_reported_and_nothing_is_written(
     assert store.load("a") == record
 
 
-def test_a_server_out_of_memory_is_reported_and_the_old_record_stays(
-    store: RedisStateStore, raw: redis.Redis
-) -> None:
+def test_a_server_out_of_memory_is_reported_and_the_old_record_stays(store: RedisStateStore, raw: redis.Redis) -> None:
     record = store.commit("a", b"1", expected=None)
     raw.config_set("maxmemory", 1)
     with pytest.raises(StoreError, match=r"out of memory.*maxmemory"):
