@@ -92,9 +92,7 @@ class ChatTokenizer:
         """
         if not messages:
             return RenderedChat(input_ids=(), message_index=(), sentence_index=())
-        text, owners = attribute(
-            self._template, messages, tools=tools, add_generation_prompt=add_generation_prompt
-        )
+        text, owners = attribute(self._template, messages, tools=tools, add_generation_prompt=add_generation_prompt)
         _require_unicode(text)
         encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         token_ids = tuple(encoded["input_ids"])
@@ -110,9 +108,7 @@ class ChatTokenizer:
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of token ids, without special tokens."""
         return str(
-            self._tokenizer.decode(
-                list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
+            self._tokenizer.decode(list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         )
 
     def stream_decoder(self) -> StreamDecoder:

@@ -109,18 +109,15 @@ def _extend(text: str, owners: list[int], longer: str, owner: int) -> list[int]:
     return owners[:shared] + owners[len(text) - kept :] + [owner] * (len(rest) - kept)
 
 
-def _disown_preamble(
-    template: ChatTemplate, messages: Sequence[Message], text: str, owners: list[int]
-) -> list[int]:
+def _disown_preamble(template: ChatTemplate, messages: Sequence[Message], text: str, owners: list[int]) -> list[int]:
     """Take BOS and the template's own system prompt away from the first message.
 
     How a message of its role looks later in a chat tells what is its own.
     """
     owners = list(owners)
     first = next((i for i, message in enumerate(messages) if message.role != "system"), None)
-    bos = template.bos_token
-    if bos and text.startswith(bos):
-        owners[: len(bos)] = [NOBODY] * len(bos)
+    if first != 0 and template.bos_token and text.startswith(template.bos_token):
+        owners[: len(template.bos_token)] = [NOBODY] * len(template.bos_token)
     if first is None or first not in owners:
         return owners
     start = owners.index(first)

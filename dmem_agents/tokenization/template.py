@@ -105,9 +105,7 @@ class ChatTemplate:
             return message.content
         return str(_hermes(message)["content"])
 
-    def _reshape(
-        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
+    def _reshape(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         traits = self.traits
         if tools and traits.tools:
             # Templates with tools look for the one system message and the first user message to put them in.
@@ -144,9 +142,7 @@ class ChatTemplate:
             return [entry]
         if self.traits.parallel_calls:
             return [{**entry, "tool_calls": calls}]
-        return [
-            {**entry, "content": "" if i else message.content, "tool_calls": [c]} for i, c in enumerate(calls)
-        ]
+        return [{**entry, "content": "" if i else message.content, "tool_calls": [c]} for i, c in enumerate(calls)]
 
     def _render(
         self,
@@ -210,9 +206,9 @@ class ChatTemplate:
             {"role": "assistant", "content": "Hotel"},
         ]
         tools: list[Mapping[str, Any]] = [{"type": "function", "function": function}]
-        return self._shows(
-            entries, ("Foxtrot", *names, "Echo", "Golf", "Hotel"), tools=tools
-        ) and self._shows(entries, ("Alpha",), tools=tools)
+        return self._shows(entries, ("Foxtrot", *names, "Echo", "Golf", "Hotel"), tools=tools) and self._shows(
+            entries, ("Alpha",), tools=tools
+        )
 
     def _shows(
         self,

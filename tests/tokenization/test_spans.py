@@ -61,6 +61,11 @@ def test_what_the_template_puts_first_by_itself_belongs_to_nobody(
     assert before.startswith(preamble)
 
 
+def test_a_bos_that_is_also_the_start_of_a_header_stays_with_its_message(toy: Any) -> None:
+    toy.bos_token = "<|im_start|>"  # as SmolLM2's is
+    assert owned(ChatTokenizer(toy), [user("u")]) == [(0, "<|im_start|>user\nu<|im_end|>\n")]
+
+
 def test_a_preamble_is_told_apart_before_an_answer_too(under: Under) -> None:
     assert owned(under("smollm2"), [said("a")])[-1] == (0, "<|im_start|>assistant\na<|im_end|>\n")
     assert owned(under("mistral"), [said("a")]) == [(-1, "<s>[INST]  [/INST]"), (0, "a</s> ")]
