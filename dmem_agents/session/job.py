@@ -107,9 +107,7 @@ class Job:
             written = {*written, len(shown)}
         return closed_prompt(self._chat, [*shown, Message(role="assistant", content=text)], written)
 
-    def reply(
-        self, result: GenerationResult | None, answer: AnswerText, version: int, base: MemoryState
-    ) -> Reply:
+    def reply(self, result: GenerationResult | None, answer: AnswerText, version: int, base: MemoryState) -> Reply:
         """What the caller gets."""
         wrote = not self._call.options.read_only
         older = sum(map(len, self.older))

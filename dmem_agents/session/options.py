@@ -89,13 +89,10 @@ class TurnOptions:
             )
         number = isinstance(self.context, int) and not isinstance(self.context, bool) and self.context >= 0
         if self.context not in ("turn", "full") and not number:
-            raise ConfigError(
-                f'Expected context as "turn", "full" or a number of messages, got {self.context!r}.'
-            )
+            raise ConfigError(f'Expected context as "turn", "full" or a number of messages, got {self.context!r}.')
         if self.on_divergence not in get_args(OnDivergence):
             raise ConfigError(
-                f"Expected on_divergence out of {', '.join(get_args(OnDivergence))}, "
-                f"got {self.on_divergence!r}."
+                f"Expected on_divergence out of {', '.join(get_args(OnDivergence))}, got {self.on_divergence!r}."
             )
 
 

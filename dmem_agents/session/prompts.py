@@ -34,9 +34,7 @@ def closed_prompt(chat: ChatTokenizer, shown: Sequence[Message], written: Collec
     return _prompt(rendered, shown, written, len(rendered.message_index))
 
 
-def _prompt(
-    rendered: RenderedChat, shown: Sequence[Message], written: Collection[int], header_from: int
-) -> Prompt:
+def _prompt(rendered: RenderedChat, shown: Sequence[Message], written: Collection[int], header_from: int) -> Prompt:
     message_ids, sentence_ids = segment_ids(rendered, shown, written)
     return Prompt(
         input_ids=rendered.input_ids,

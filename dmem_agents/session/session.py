@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
@@ -22,13 +21,11 @@ from dmem_agents.session.job import Runtime, TurnInput
 from dmem_agents.session.options import AgentInfo, Reply, ReplyChunk, SessionConfig, TurnOptions
 from dmem_agents.session.turn import Turn
 from dmem_agents.state import decode_record
-from dmem_agents.store import AsyncStateStore, StateStore, ThreadedStateStore, open_async_store, open_store
+from dmem_agents.store import AsyncStateStore, StateStore, ThreadedStateStore, open_store
 from dmem_agents.tokenization import ChatTokenizer
 
 if TYPE_CHECKING:
     from dmem_agents.model.loading import LoadedModel
-
-_NETWORKED: Final = ("redis://", "rediss://", "unix://")
 
 
 class MemorySession:
@@ -48,8 +45,6 @@ class MemorySession:
         self._lock = threading.RLock()
         self._runtime: Runtime | None = None
         self._store: StateStore | None = None
-        self._async_stores: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncStateStore]
-        self._async_stores = weakref.WeakKeyDictionary()
         self._closed = False
 
     def reply(
@@ -196,7 +191,6 @@ class MemorySession:
             self._closed = True
             runtime, store = self._runtime, self._store
             self._runtime = self._store = self._loaded = None
-            self._async_stores = weakref.WeakKeyDictionary()
         with _registry_lock:
             if _registry.get(self.config) is self:
                 del _registry[self.config]
@@ -206,10 +200,7 @@ class MemorySession:
             store.close()
 
     async def aclose(self) -> None:
-        """`close`, and give back the connections that this event loop opened."""
-        own = self._async_stores.pop(asyncio.get_running_loop(), None)
-        if own is not None and own is not self.config.store:
-            await own.aclose()
+        """See `close`."""
         await asyncio.to_thread(self.close)
 
     def __enter__(self) -> Self:
@@ -301,19 +292,13 @@ class MemorySession:
             return self._runtime
 
     def _async_store(self) -> AsyncStateStore:
-        """The same data for the running event loop. Connections belong to the loop that opened them."""
+        """The same data without blocking the event loop.
+
+        A store that a URL names is called in threads, Redis too: its async client would be bound to one event loop,
+        and a session serves all of them (`asyncio.run` twice, notebooks, web servers).
+        """
         configured = self.config.store
-        if isinstance(configured, AsyncStateStore):
-            return configured
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            self._require_open()
-            if loop not in self._async_stores:
-                networked = isinstance(configured, str) and configured.startswith(_NETWORKED)
-                self._async_stores[loop] = (
-                    open_async_store(str(configured)) if networked else ThreadedStateStore(self.store)
-                )
-            return self._async_stores[loop]
+        return configured if isinstance(configured, AsyncStateStore) else ThreadedStateStore(self.store)
 
     def _require_open(self) -> None:
         if self._closed:

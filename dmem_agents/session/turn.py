@@ -123,9 +123,7 @@ class Turn:
         return record
 
     def _align(self, record: AgentRecord) -> TurnPlan:
-        watermark = Watermark(
-            digests=record.digests, absorbed=record.absorbed, turn_length=record.turn_length
-        )
+        watermark = Watermark(digests=record.digests, absorbed=record.absorbed, turn_length=record.turn_length)
         read_only = self._options.read_only
         plan = align(
             self._call.messages,
@@ -214,9 +212,7 @@ class Turn:
         """Take or renew the agent's lease."""
         agent_id, ttl = self._call.agent_id, self._config.lease_ttl_seconds
         self._renew_at = time.monotonic() + ttl / 3
-        taken: bool = yield CallStore(
-            lambda store: store.acquire_lease(agent_id, self._owner, ttl_seconds=ttl)
-        )
+        taken: bool = yield CallStore(lambda store: store.acquire_lease(agent_id, self._owner, ttl_seconds=ttl))
         return taken
 
     def _acquire(self) -> Flow[None]:
