@@ -88,6 +88,7 @@ def records(draw: st.DrawFn) -> AgentRecord:
     )
 
 
+@settings(deadline=None)
 @given(records())
 def test_a_record_survives_encoding_and_decoding_unchanged(record: AgentRecord) -> None:
     data = encode_record(record)
@@ -153,7 +154,7 @@ def test_anything_after_the_record_is_refused(appended: bytes) -> None:
         decode_record(encode_record(golden_record()) + appended, agent_id="a1")
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_mutations_behind_a_fitting_checksum_are_refused_or_read_but_never_crash(data: st.DataObject) -> None:
     mutated = bytearray(encode_record(golden_record()))
@@ -169,6 +170,7 @@ def test_mutations_behind_a_fitting_checksum_are_refused_or_read_but_never_crash
         assert record.head.layout.shape == record.base.layout.shape
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_foreign_bytes_behind_a_fitting_checksum_are_refused(body: bytes) -> None:
     data = reseal(body + msgpack.packb("crc32") + b"\xce" + bytes(4))

@@ -16,6 +16,7 @@ def exported(agent_id: str = "a", data: bytes = b"record") -> bytes:
         return export_agent(store, agent_id)
 
 
+@settings(deadline=None)
 @given(IDS, st.binary(max_size=1000))
 def test_an_agent_moves_between_stores_unchanged(agent_id: str, data: bytes) -> None:
     with InMemoryStateStore() as store:
