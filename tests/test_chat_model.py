@@ -9,11 +9,21 @@ from typing import Any
 
 import pytest
 
-from dmem_agents import AgentIdError, ChatModelSettings, ConfigError, agent
+from dmem_agents import (
+    AgentIdError,
+    ChatModelSettings,
+    ConfigError,
+    DeltaMemConfig,
+    LoadedModel,
+    MemorySession,
+    agent,
+    attach,
+)
 from dmem_agents.chat_model import EMBEDDED_CONTEXT_WINDOW, EMBEDDED_MODEL_NAME, redacted_url
 from dmem_agents.model.embedded import EMBEDDED_MODEL_ID
 from dmem_agents.session import SessionConfig, TurnOptions
 from dmem_agents.store import InMemoryStateStore
+from dmem_agents.testing.tiny_model import tiny_model, tiny_tokenizer
 
 
 def test_settings_hold_every_argument_of_a_session_with_its_default() -> None:
@@ -60,6 +70,34 @@ def test_a_wrong_argument_is_refused_by_name(arguments: dict[str, Any], text: st
     with pytest.raises(ConfigError) as caught:
         ChatModelSettings(**arguments)
     assert text in str(caught.value)
+
+
+def test_a_given_session_is_used_and_nothing_beside_it_is_dropped_silently() -> None:
+    with MemorySession(SessionConfig(model="some/model")) as session:
+        settings = ChatModelSettings(session=session)
+        assert settings._memory_session() is session
+        assert settings._model_name() == "some/model"
+        with pytest.raises(ConfigError, match="`session` or `adapter`, `store`, got both"):
+            ChatModelSettings(session=session, adapter="x", store="memory://")
+
+
+def test_a_loaded_model_gets_one_session_that_copies_share() -> None:
+    loaded = LoadedModel(model=attach(tiny_model(), DeltaMemConfig()), tokenizer=tiny_tokenizer())
+    settings = ChatModelSettings(session=loaded, store="memory://")
+    session = settings._memory_session()
+    assert session is settings.for_agent("alice")._memory_session()
+    assert (session.config.store, settings._context_window()) == ("memory://", loaded.model.max_context)
+    assert settings._model_name() == loaded.model.backbone_id
+    again = ChatModelSettings(**{name: getattr(settings, name) for name in ChatModelSettings.model_fields})
+    assert again._memory_session() is session
+    with pytest.raises(ConfigError, match="`session` or `model`, got both"):
+        ChatModelSettings(session=loaded, model="x")
+    session.close()
+
+
+def test_something_else_as_a_session_is_refused() -> None:
+    with pytest.raises(ConfigError, match="MemorySession or a LoadedModel, got `int`"):
+        ChatModelSettings(session=5)
 
 
 def test_a_wrong_store_is_refused_without_showing_its_value() -> None:
@@ -151,7 +189,5 @@ def test_the_constructor_loads_no_torch_and_takes_less_than_ten_milliseconds(imp
         seconds = time.perf_counter() - started
         print([name for name in ("torch", "transformers", "redis") if name in sys.modules], seconds < 0.01)
     """
-    result = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[] True"

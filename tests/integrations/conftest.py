@@ -42,9 +42,7 @@ class NotingSession:
         self.turns: list[Turn] = []
         self.finished = 0
 
-    def reply(
-        self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions
-    ) -> Reply:
+    def reply(self, messages: Sequence[Message], *, agent_id: str | None = None, options: TurnOptions) -> Reply:
         self.turns.append(Turn(list(messages), agent_id, options))
         self.finished += 1
         return self._reply(agent_id)

@@ -57,49 +57,27 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
     thread_id_as_agent: bool = False
     """True lets `config["configurable"]["thread_id"]` name the agent when nothing else does."""
 
-    def invoke(
-        self,
-        input: LanguageModelInput,
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
-    ) -> AIMessage:
+    def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         """One turn. `kwargs` override the model's arguments for this call; `agent_id` says whose it is."""
-        return super().invoke(input, config, stop=stop, **self._told_by(config, kwargs))
+        return super().invoke(input, config, **self._told_by(config, kwargs))
 
     async def ainvoke(
-        self,
-        input: LanguageModelInput,
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
         """`invoke` for asyncio."""
-        return await super().ainvoke(input, config, stop=stop, **self._told_by(config, kwargs))
+        return await super().ainvoke(input, config, **self._told_by(config, kwargs))
 
     def stream(
-        self,
-        input: LanguageModelInput,
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[AIMessageChunk]:
         """One turn, piece by piece. The agent is settled now; a stream left before its end stores nothing."""
-        return super().stream(input, config, stop=stop, **self._told_by(config, kwargs))
+        return super().stream(input, config, **self._told_by(config, kwargs))
 
     def astream(
-        self,
-        input: LanguageModelInput,
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessageChunk]:
         """`stream` for asyncio."""
-        return super().astream(input, config, stop=stop, **self._told_by(config, kwargs))
+        return super().astream(input, config, **self._told_by(config, kwargs))
 
     def stream_events(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """LangChain's event stream of one turn."""

@@ -92,9 +92,7 @@ def _role(message: BaseMessage) -> Role:
         case ChatMessage() if message.role in _ROLES:
             return _ROLES[message.role]
         case ChatMessage():
-            raise MessageError(
-                f"Expected the role of a ChatMessage out of {', '.join(_ROLES)}; got {message.role!r}."
-            )
+            raise MessageError(f"Expected the role of a ChatMessage out of {', '.join(_ROLES)}; got {message.role!r}.")
     raise MessageError(
         f"Expected system, human, AI, tool or chat messages; got a {type(message).__name__}. Leave it out of "
         "what the model is shown."
@@ -119,8 +117,7 @@ def _tool_calls(message: BaseMessage) -> tuple[ToolCall, ...]:
     if not isinstance(message, AIMessage):
         return ()
     return tuple(
-        ToolCall(id=call["id"] or "", name=call["name"], arguments=call["args"])
-        for call in message.tool_calls
+        ToolCall(id=call["id"] or "", name=call["name"], arguments=call["args"]) for call in message.tool_calls
     )
 
 

@@ -124,9 +124,7 @@ class DeltaMemLLM(ChatModelSettings, LLM):
         return (to_completion(step) for step in steps)
 
     @llm_completion_callback()
-    async def astream_complete(
-        self, prompt: str, formatted: bool = False, **kwargs: Any
-    ) -> CompletionResponseAsyncGen:
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """`stream_complete` for asyncio: await it, then iterate."""
         steps = self._astream(prompt_message(prompt), kwargs)
         return (to_completion(step) async for step in steps)

@@ -85,9 +85,7 @@ def to_chat_stream(chunks: Generator[ReplyChunk], model_name: str) -> Generator[
             yield _chat_step(text, chunk, model_name)
 
 
-async def to_chat_astream(
-    chunks: AsyncGenerator[ReplyChunk], model_name: str
-) -> AsyncGenerator[ChatResponse]:
+async def to_chat_astream(chunks: AsyncGenerator[ReplyChunk], model_name: str) -> AsyncGenerator[ChatResponse]:
     """`to_chat_stream` for asyncio."""
     text = ""
     async with aclosing(chunks):
