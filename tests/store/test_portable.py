@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings
 
 from dmem_agents.envelope import MAX_SEALED_BYTES, seal
 from dmem_agents.errors import AgentIdError, StateConflictError, StateCorruptError
