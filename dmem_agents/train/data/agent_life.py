@@ -279,7 +279,7 @@ class _Draft:
         if self.task == "preference":
             request, answer = self.rng.choice(asked.attribute.uses(self.phrasings, third=third))
             return (*teller.ask(asked, request, answer), asked.value)
-        template = self.rng.choice(asked.attribute.questions(self.phrasings, third=third))
+        template = self.rng.choice(teller.questions(asked))
         if self.task == "unknown":
             question, _ = teller.ask(asked, template, "")
             return question, self.rng.choice(wording.UNTOLD), ""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dmem_agents.train.data.frames import ASKING, TELLING, framed
 from dmem_agents.train.data.rows import lines
 from dmem_agents.train.data.splits import Split
 
@@ -48,6 +49,10 @@ class Attribute:
     """Open requests and the answer that shows the value, `request => answer`, seen in training."""
     use_held: str = ""
     """The same for validation (the first half) and test (the rest)."""
+    noun: str = ""
+    """What the value is called, for the frames every attribute shares ("shoe size"); empty for none."""
+    noun_value: str = "{v}"
+    """The value behind that noun ("the {v}")."""
     tool: str = ""
     """`tool_name key.path.value` of JSON results that hold the value, one per line."""
     third: bool = True
@@ -62,6 +67,14 @@ class Attribute:
     def questions(self, split: Split, *, third: bool = False) -> tuple[str, ...]:
         """Question templates of a split."""
         return _for_person(_share(self.ask, self.ask_held, split), third)
+
+    def framed_statements(self, split: Split) -> tuple[str, ...]:
+        """Statement templates made from the shared frames; empty without a noun."""
+        return framed(TELLING.of(split), noun=self.noun, value=self.noun_value)
+
+    def framed_questions(self, split: Split) -> tuple[str, ...]:
+        """Question templates made from the shared frames; empty without a noun."""
+        return framed(ASKING.of(split), noun=self.noun, value=self.noun_value)
 
     def changes(self, split: Split, *, third: bool = False) -> tuple[str, ...]:
         """Templates of a split that replace {old} by {v}; may be empty."""

@@ -12,10 +12,12 @@ from dmem_agents.messages import Message, ToolCall
 from dmem_agents.train.data.cast import Fact
 from dmem_agents.train.data.phrasing import Person, Voice, capitalised, contracted, fill, is_plain, lowered
 from dmem_agents.train.data.pools import draw
+from dmem_agents.train.data.rows import Phrases
 from dmem_agents.train.data.splits import Split
 from dmem_agents.train.data.tables import wording
 from dmem_agents.train.data.tables.smalltalk import draw_turn
 
+_FRAMED = 0.2
 _QUESTION = re.compile(r"^[^,.!?:]+\?$")
 
 
@@ -118,7 +120,18 @@ class Telling:
             templates = fact.attribute.changes(self._settings.phrasings, third=fact.owner is not None)
         return self._user_turn(self._statement(fact, templates), [fact])
 
+    def questions(self, fact: Fact) -> tuple[str, ...]:
+        """Templates that ask for a fact: its own, or sometimes those every attribute shares."""
+        shared = fact.attribute.framed_questions(self._settings.phrasings)
+        if shared and self._chance(_FRAMED):
+            return shared
+        return fact.attribute.questions(self._settings.phrasings, third=fact.owner is not None)
+
     def _statements(self, fact: Fact) -> tuple[str, ...]:
+        """Templates that tell a fact, likewise."""
+        shared = fact.attribute.framed_statements(self._settings.phrasings)
+        if shared and self._chance(_FRAMED):
+            return shared
         return fact.attribute.statements(self._settings.phrasings, third=fact.owner is not None)
 
     def _statement(self, fact: Fact, templates: Sequence[str]) -> str:
@@ -133,7 +146,7 @@ class Telling:
             template = self._opened(template, wording.OPENINGS)
         return self._fill(template, fact, self._voice(owner))
 
-    def _opened(self, template: str, openings: wording.Phrases) -> str:
+    def _opened(self, template: str, openings: Phrases) -> str:
         """A plain template with an opening before or after it."""
         opening = self._rng.choice(openings.of(self._settings.phrasings))
         return opening.replace("{x}", template if opening.startswith("{x}") else lowered(template))

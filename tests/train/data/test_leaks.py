@@ -10,6 +10,7 @@ import pytest
 
 from dmem_agents.train.data import SPLITS, AgentLife, Split
 from dmem_agents.train.data.cast import Fact, draw_person, draw_value
+from dmem_agents.train.data.frames import ASKING, TELLING
 from dmem_agents.train.data.pools import POOLS, draw, has_unseen, listed, ngrams, words
 from dmem_agents.train.data.splits import split_of
 from dmem_agents.train.data.tables import ATTRIBUTES, wording
@@ -30,6 +31,8 @@ def phrasings(split: Split) -> frozenset[str]:
         found.update(attribute.statements(split), attribute.questions(split), attribute.changes(split))
         found.update(request for request, _ in attribute.uses(split))
     for phrases in (
+        TELLING,
+        ASKING,
         wording.OPENINGS,
         wording.QUESTION_OPENINGS,
         wording.REPEAT_ALL,

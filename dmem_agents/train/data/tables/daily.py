@@ -10,6 +10,7 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
     return Attribute(
         key=key,
         pool=pool,
+        noun=noun,
         third=third,
         tell=f"""
             {{P}} {noun} is {{v}}.
@@ -33,7 +34,6 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
             What is the {noun}?
             Which {noun} do I need?
             Do you remember {{P}} {noun}?
-            Can you give me {{P}} {noun}?
         """,
         ask_held=f"""
             Tell me {{P}} {noun}.
@@ -62,6 +62,7 @@ DAILY = (
     Attribute(
         key="age",
         pool="ages",
+        noun="age",
         tell="""
             {Sm} {v} years old.
             {P} age is {v}.
@@ -107,6 +108,7 @@ DAILY = (
     Attribute(
         key="birthday",
         pool="dates",
+        noun="birthday",
         tell="""
             {P} birthday is on {v}.
             {S} {was} born on {v}.
@@ -143,6 +145,7 @@ DAILY = (
     Attribute(
         key="phone",
         pool="phone_numbers",
+        noun="phone number",
         tell="""
             {P} phone number is {v}.
             You can reach {O} at {v}.
@@ -263,6 +266,7 @@ DAILY = (
     Attribute(
         key="wake_up",
         pool="morning_times",
+        noun="wake-up time",
         tell="""
             {S} get{s} up at {v}.
             {S} wake{s} up at {v} every day.
@@ -315,6 +319,7 @@ DAILY = (
     Attribute(
         key="shoe_size",
         pool="shoe_sizes",
+        noun="shoe size",
         tell="""
             {P} shoe size is {v}.
             {S} wear{s} shoes in size {v}.
@@ -350,6 +355,7 @@ DAILY = (
     Attribute(
         key="medication",
         pool="medicines",
+        noun="medication",
         tell="""
             {S} take{s} {v} every day.
             {P} medication is {v}.
@@ -402,6 +408,7 @@ DAILY = (
     Attribute(
         key="bus",
         pool="bus_lines",
+        noun="bus line",
         tell="""
             {S} take{s} bus {v} to work.
             {P} bus is line {v}.
@@ -446,6 +453,7 @@ DAILY = (
     Attribute(
         key="parking",
         pool="desk_numbers",
+        noun="parking spot",
         tell="""
             {P} parking spot is number {v}.
             {S} parked in spot {v}.

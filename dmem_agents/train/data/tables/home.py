@@ -8,6 +8,7 @@ HOME = (
     Attribute(
         key="city",
         pool="cities",
+        noun="place of residence",
         tell="""
             {S} live{s} in {v}.
             {P} home is in {v}.
@@ -73,6 +74,7 @@ HOME = (
     Attribute(
         key="street",
         pool="streets",
+        noun="street",
         tell="""
             {P} address is on {v}.
             {P} apartment is on {v}.
@@ -119,6 +121,7 @@ HOME = (
     Attribute(
         key="country",
         pool="countries",
+        noun="home country",
         tell="""
             {S} come{s} from {v}.
             {Sm} originally from {v}.
@@ -156,6 +159,8 @@ HOME = (
     Attribute(
         key="pet",
         pool="animals",
+        noun="pet",
+        noun_value="{av}",
         tell="""
             {S} {have} a pet {v}.
             {S} keep{s} {av} at home.
@@ -211,6 +216,7 @@ HOME = (
     Attribute(
         key="pet_name",
         pool="pet_names",
+        noun="pet's name",
         tell="""
             {P} pet is called {v}.
             {P} dog is called {v}.
@@ -256,6 +262,8 @@ HOME = (
     Attribute(
         key="car",
         pool="cars",
+        noun="car",
+        noun_value="{av}",
         tell="""
             {S} drive{s} {av}.
             {P} car is {av}.
@@ -301,6 +309,8 @@ HOME = (
     Attribute(
         key="plant",
         pool="plants",
+        noun="plant",
+        noun_value="{av}",
         tell="""
             {S} {have} {av} on {his} desk.
             {S} bought {av} for the balcony.
@@ -344,6 +354,7 @@ HOME = (
     Attribute(
         key="hometown",
         pool="cities",
+        noun="hometown",
         tell="""
             {P} hometown is {v}.
             {S} spent {his} childhood in {v}.

@@ -10,6 +10,7 @@ def _kin(key: str, pool: str, word: str) -> Attribute:
     return Attribute(
         key=key,
         pool=pool,
+        noun=f"{word}'s name",
         clashes=word,
         tell=f"""
             {{P}} {word} is called {{v}}.
@@ -64,6 +65,7 @@ PEOPLE = (
     Attribute(
         key="name",
         pool="first_names",
+        noun="name",
         third=False,
         tell="""
             My name is {v}.
@@ -131,6 +133,7 @@ PEOPLE = (
     Attribute(
         key="last_name",
         pool="last_names",
+        noun="last name",
         tell="""
             {P} last name is {v}.
             {P} surname is {v}.
@@ -176,6 +179,7 @@ PEOPLE = (
     Attribute(
         key="full_name",
         pool="full_names",
+        noun="full name",
         third=False,
         tell="""
             My full name is {v}.
@@ -220,6 +224,8 @@ PEOPLE = (
     Attribute(
         key="doctor",
         pool="last_names",
+        noun="doctor",
+        noun_value="Dr. {v}",
         tell="""
             {P} doctor is Dr. {v}.
             {P} doctor is called Dr. {v}.
@@ -265,6 +271,8 @@ PEOPLE = (
     Attribute(
         key="gift",
         pool="gifts",
+        noun="birthday wish",
+        noun_value="{av}",
         tell="""
             {S} wish{es} for {av}.
             {S} want{s} {av} for {his} birthday.

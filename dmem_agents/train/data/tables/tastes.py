@@ -27,6 +27,7 @@ def _favourite(
     return Attribute(
         key=key,
         pool=pool,
+        noun="" if plural else f"favourite {noun}",
         tell=f"""
             {{P}} favourite {noun} {verb} {{v}}.
             {{P}} favorite {noun} {verb} {{v}}.
@@ -357,6 +358,7 @@ TASTES = (
     Attribute(
         key="sport",
         pool="sports",
+        noun="favourite sport",
         tell="""
             {P} favourite sport is {v}.
             {P} sport is {v}.
@@ -411,6 +413,7 @@ TASTES = (
     Attribute(
         key="hobby",
         pool="hobbies",
+        noun="hobby",
         tell="""
             {P} hobby is {v}.
             {P} favourite hobby is {v}.
@@ -464,6 +467,8 @@ TASTES = (
     Attribute(
         key="instrument",
         pool="instruments",
+        noun="instrument",
+        noun_value="the {v}",
         tell="""
             {S} play{s} the {v}.
             {S} {be} learning the {v}.
@@ -510,6 +515,7 @@ TASTES = (
     Attribute(
         key="language",
         pool="languages",
+        noun="language course",
         tell="""
             {S} {be} learning {v}.
             {S} {be} taking a course in {v}.
@@ -554,6 +560,7 @@ TASTES = (
     Attribute(
         key="allergy",
         pool="allergens",
+        noun="allergy",
         tell="""
             {Sm} allergic to {v}.
             {S} {have} an allergy to {v}.
@@ -605,6 +612,7 @@ TASTES = (
     Attribute(
         key="dislike",
         pool="foods",
+        noun="most hated food",
         tell="""
             {S} can't stand {v}.
             {S} hate{s} {v}.
@@ -658,6 +666,7 @@ TASTES = (
     Attribute(
         key="diet",
         pool="diets",
+        noun="diet",
         tell="""
             {P} diet is {v}.
             {S} only eat{s} {v} meals.

@@ -8,6 +8,7 @@ TRAVEL = (
     Attribute(
         key="destination",
         pool="cities",
+        noun="travel destination",
         tell="""
             {P} next trip goes to {v}.
             {S} will spend the holidays in {v}.
@@ -54,6 +55,8 @@ TRAVEL = (
     Attribute(
         key="hotel",
         pool="hotels",
+        noun="hotel",
+        noun_value="the {v}",
         tell="""
             {P} hotel is the {v}.
             {Sm} staying at the {v}.
@@ -100,6 +103,7 @@ TRAVEL = (
     Attribute(
         key="room",
         pool="room_numbers",
+        noun="room number",
         tell="""
             {P} hotel room is {v}.
             {P} room number is {v}.
@@ -145,6 +149,7 @@ TRAVEL = (
     Attribute(
         key="flight",
         pool="flights",
+        noun="flight number",
         tell="""
             {P} flight is {v}.
             {P} flight number is {v}.
@@ -191,6 +196,7 @@ TRAVEL = (
     Attribute(
         key="seat",
         pool="seats",
+        noun="seat number",
         tell="""
             {P} seat is {v}.
             {P} seat number is {v}.
@@ -236,6 +242,7 @@ TRAVEL = (
     Attribute(
         key="gate",
         pool="gates",
+        noun="gate",
         tell="""
             {P} gate is {v}.
             {P} plane leaves from gate {v}.
@@ -281,6 +288,7 @@ TRAVEL = (
     Attribute(
         key="train",
         pool="times",
+        noun="train time",
         tell="""
             {P} train leaves at {v}.
             {S} take{s} the train at {v}.

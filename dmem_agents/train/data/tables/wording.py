@@ -4,27 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmem_agents.train.data.rows import lines
-from dmem_agents.train.data.splits import Split
-
-
-class Phrases:
-    """Lines seen in training and lines kept for validation (the first half) and test (the rest)."""
-
-    def __init__(self, train: str, held: str) -> None:
-        """Take one phrase per line."""
-        kept = lines(held)
-        cut = len(kept) // 2
-        self._by_split: dict[Split, tuple[str, ...]] = {
-            "train": lines(train),
-            "validation": kept[:cut],
-            "test": kept[cut:],
-        }
-
-    def of(self, split: Split) -> tuple[str, ...]:
-        """The phrases of one split."""
-        return self._by_split[split]
-
+from dmem_agents.train.data.frames import ASKING, TELLING
+from dmem_agents.train.data.rows import Phrases, lines
 
 OPENINGS = Phrases(
     """
@@ -143,7 +124,7 @@ QUESTION_OPENINGS = Phrases(
     Hmm, {x}
     Let me test you: {x}
     {x} Please answer briefly.
-    I wonder if you know: {x}
+    Okay, {x}
     """,
     """
     Say, {x}
@@ -220,7 +201,16 @@ TOOL_EXTRAS: tuple[tuple[str, object], ...] = (
 
 def train_texts() -> Iterator[str]:
     """Every text of this module that training may show."""
-    for phrases in (OPENINGS, QUESTION_OPENINGS, REPEAT_ALL, REPEAT_FIRST, REPEAT_LAST, ACKNOWLEDGEMENTS):
+    for phrases in (
+        TELLING,
+        ASKING,
+        OPENINGS,
+        QUESTION_OPENINGS,
+        REPEAT_ALL,
+        REPEAT_FIRST,
+        REPEAT_LAST,
+        ACKNOWLEDGEMENTS,
+    ):
         yield from phrases.of("train")
     yield from (*UNTOLD, *RELATIONS_WOMEN, *RELATIONS_MEN, *TOOL_PREFACES)
     for requests in TOOL_REQUESTS.values():

@@ -8,6 +8,7 @@ WORK = (
     Attribute(
         key="job",
         pool="jobs",
+        noun="profession",
         tell="""
             {S} work{s} as {av}.
             {Sm} {av} by profession.
@@ -59,6 +60,7 @@ WORK = (
     Attribute(
         key="employer",
         pool="companies",
+        noun="employer",
         tell="""
             {S} work{s} for {v}.
             {S} work{s} at {v}.
@@ -105,6 +107,7 @@ WORK = (
     Attribute(
         key="project",
         pool="projects",
+        noun="project's name",
         tell="""
             {P} project is called {v}.
             {S} {be} working on project {v}.
@@ -150,6 +153,7 @@ WORK = (
     Attribute(
         key="deadline",
         pool="dates",
+        noun="deadline",
         tell="""
             {P} deadline is {v}.
             {P} report is due on {v}.
@@ -195,6 +199,7 @@ WORK = (
     Attribute(
         key="budget",
         pool="amounts",
+        noun="budget",
         tell="""
             {P} budget is {v}.
             {S} {have} a budget of {v}.
@@ -240,6 +245,8 @@ WORK = (
     Attribute(
         key="team",
         pool="teams",
+        noun="favourite team",
+        noun_value="the {v}",
         tell="""
             {P} team is the {v}.
             {P} favourite team is the {v}.
@@ -285,6 +292,7 @@ WORK = (
     Attribute(
         key="meeting_day",
         pool="weekdays",
+        noun="meeting day",
         tell="""
             {P} meeting is on {v}.
             {S} {have} a meeting on {v}.
@@ -330,6 +338,7 @@ WORK = (
     Attribute(
         key="appointment_time",
         pool="times",
+        noun="dentist appointment time",
         tell="""
             {P} dentist appointment is at {v}.
             {S} {have} a dentist appointment at {v}.
@@ -375,6 +384,7 @@ WORK = (
     Attribute(
         key="university",
         pool="universities",
+        noun="university",
         tell="""
             {S} studied at {v}.
             {S} went to {v}.
@@ -411,6 +421,7 @@ WORK = (
     Attribute(
         key="subject",
         pool="subjects",
+        noun="major",
         tell="""
             {P} degree is in {v}.
             {P} major is {v}.
@@ -447,6 +458,7 @@ WORK = (
     Attribute(
         key="desk",
         pool="desk_numbers",
+        noun="desk number",
         tell="""
             {P} desk is number {v}.
             {S} sit{s} at desk {v}.

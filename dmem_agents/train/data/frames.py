@@ -1,0 +1,46 @@
+"""Phrasings that fit every attribute which has a noun: "My shoe size: 43.", "Could you remind me of my shoe size?"."""
+
+from __future__ import annotations
+
+from dmem_agents.train.data.rows import Phrases
+
+TELLING = Phrases(
+    """
+    {P} {noun}: {x}.
+    {P} {noun}? That's {x}.
+    Regarding {P} {noun}, it's {x}.
+    If anyone asks for {P} {noun}, it's {x}.
+    When you need {P} {noun}, remember {x}.
+    You should store {P} {noun}, which is {x}.
+    """,
+    """
+    Concerning {P} {noun}: {x}.
+    Save {x} as {P} {noun}.
+    In case you wonder about {P} {noun}, it's {x}.
+    About {P} {noun}: {x}, just so you know.
+    """,
+)
+"""Statements about a {noun} and its value {x}."""
+
+ASKING = Phrases(
+    """
+    Do you recall {P} {noun}?
+    Could you remind me of {P} {noun}?
+    I forgot {P} {noun}. What was it?
+    Any idea what {P} {noun} is?
+    Please name {P} {noun}.
+    I need to know {P} {noun}.
+    """,
+    """
+    What did you store as {P} {noun}?
+    {P} {noun}, please.
+    Give me {P} {noun}, please.
+    Can you recall what {P} {noun} is?
+    """,
+)
+"""Questions for a {noun}."""
+
+
+def framed(phrases: tuple[str, ...], *, noun: str, value: str) -> tuple[str, ...]:
+    """Frames as templates of one attribute; none without a noun."""
+    return tuple(p.replace("{noun}", noun).replace("{x}", value) for p in phrases) if noun else ()
