@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, settings, strategies as st
 
 from dmem_agents.envelope import MAX_SEALED_BYTES, seal
 from dmem_agents.errors import AgentIdError, StateConflictError, StateCorruptError
