@@ -10,7 +10,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import ConfigurableField, RunnableConfig, RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
 
 from dmem_agents import AgentIdError, ConfigError, MessageError, agent
@@ -96,6 +96,24 @@ async def test_every_way_of_calling_sees_the_configured_agent(noting: Any) -> No
     _ = [event async for event in llm.astream_events("Hi", configured("g"), version="v2")]
     (RunnableLambda(lambda text: text) | llm).invoke("Hi", configured("h"))
     assert noting.agents == list("abcdefgh")
+
+
+def test_langchains_wrappers_pass_the_agent_on(noting: Any) -> None:
+    llm = DeltaMemLLM(session=noting)
+    warmer = llm.configurable_fields(temperature=ConfigurableField(id="warmth"))
+    warmer.invoke("Hi", configured("a", warmth=0.7))
+    assert noting.last.options.sampling.temperature == 0.7
+    llm.with_retry().invoke("Hi", configured("b"))
+    llm.with_fallbacks([llm]).invoke("Hi", configured("c"))
+    assert noting.agents == ["a", "b", "c"]
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+async def test_the_newer_event_streams_see_the_configured_agent(noting: Any) -> None:
+    llm = DeltaMemLLM(session=noting)
+    list(llm.stream_events("Hi", configured("a"), version="v3"))
+    _ = [event async for event in await llm.astream_events("Hi", configured("b"), version="v3")]
+    assert noting.agents == ["a", "b"]
 
 
 def test_a_stream_belongs_to_the_agent_of_the_context_it_was_opened_in(noting: Any) -> None:
