@@ -69,7 +69,7 @@ def test_the_asked_fact_is_told_once_about_the_one_asked_for(split: Split) -> No
         named = [token for token in tokens if token in {*MEN, *WOMEN}]
         if about_user:
             assert made.target.content.startswith("You")
-        elif "my " not in made.visible[-1].content:
+        elif "my " not in made.visible[-1].content.lower():
             assert any(name in carrier for name in named), (carrier, made.visible)
 
 
