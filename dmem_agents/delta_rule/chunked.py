@@ -48,7 +48,8 @@ def chunked_scan(
         k, v, erase, write = (x.masked_fill(hidden, 0.0) for x in (k, v, erase, write))
         keep = keep.masked_fill(hidden, 1.0)
     q, k, v, keep, erase, write = (x.transpose(1, 2) for x in (q, k, v, keep, erase, write))  # [B, H, T, ·]
-    log_keep = keep.clamp_min(1e-30).log()
+    # Sums of logarithms in float64: a keep of 0 adds −69, and float32 would lose the digits of what comes after.
+    log_keep = keep.double().clamp_min(1e-30).log()
     reads = []
     for start in range(0, tokens, chunk_size):
         chunk = slice(start, start + chunk_size)
@@ -69,13 +70,13 @@ def _one_chunk(
     before = after - log_keep.transpose(2, 3)  # log P_{t-1}
     earlier = torch.ones(size, size, dtype=torch.bool, device=q.device).tril(-1)  # j < t
     # The upper triangle is cut before exp: there the differences are positive and could overflow.
-    ratio = (before.unsqueeze(-1) - after.unsqueeze(-2)).masked_fill(~earlier, -torch.inf)
+    ratio = (before.unsqueeze(-1) - after.unsqueeze(-2)).to(q.dtype).masked_fill(~earlier, -torch.inf)
     decay = ratio.exp()  # D_tj             [B, H, g, C, C]
 
     e = erase.transpose(2, 3)  # [B, H, g, C]
     gram = (k @ k.transpose(-1, -2)).unsqueeze(2)  # k_t·k_j          [B, H, 1, C, C]
     system = e.unsqueeze(-1) * decay * gram  # its unit diagonal is implied by `unitriangular`
-    start = before.exp()
+    start = before.to(q.dtype).exp()
     found = k @ s0.transpose(-1, -2)  # s_0·k_t          [B, H, C, r]
     rhs = (write * v).transpose(2, 3) - e * start * found.transpose(2, 3)  # [B, H, r, C]
     if system.shape[2] == 1:  # one gate for all rows: one system with r right-hand sides
@@ -95,5 +96,5 @@ def _one_chunk(
     out = (from_start + inside).transpose(2, 3)
 
     total = after[..., -1:]  # log P_C          [B, H, g, 1]
-    end = total.exp() * s0 + ((total - after).exp() * u) @ k
+    end = total.to(q.dtype).exp() * s0 + ((total - after).to(q.dtype).exp() * u) @ k
     return out, end

@@ -32,11 +32,14 @@ def naive_scan(
     Returns:
         reads `[B, T, H, r]` and the state after the last token `[B, H, r, r]`.
     """
+    if write_mask is not None:  # inputs of masked tokens may be anything, NaN included
+        hidden = ~write_mask[:, :, None, None]
+        k, v, erase, write = (x.masked_fill(hidden, 0.0) for x in (k, v, erase, write))
+        keep = keep.masked_fill(hidden, 1.0)
     reads = []
     for t in range(q.shape[1]):
         reads.append(torch.einsum("bhij,bhj->bhi", state, q[:, t]))
         found = torch.einsum("bhij,bhj->bhi", state, k[:, t])
         change = write[:, t] * v[:, t] - erase[:, t] * found
-        written = keep[:, t].unsqueeze(-1) * state + change.unsqueeze(-1) * k[:, t].unsqueeze(-2)
-        state = written if write_mask is None else torch.where(write_mask[:, t, None, None, None], written, state)
+        state = keep[:, t].unsqueeze(-1) * state + change.unsqueeze(-1) * k[:, t].unsqueeze(-2)
     return (torch.stack(reads, dim=1) if reads else torch.zeros_like(q)), state

@@ -120,10 +120,21 @@ class DeltaMemConfig:
             _require(
                 getattr(self, name) in get_args(kind), name, "one of " + ", ".join(get_args(kind)), getattr(self, name)
             )
-        _require(set(self.delta_heads) <= set(HEAD_NAMES), "delta_heads", "a subset of q, k, v, o", self.delta_heads)
-        _require(bool(self.target_modules), "target_modules", "at least one module name", self.target_modules)
+        heads, modules, layers = self.delta_heads, self.target_modules, self.target_layers
         _require(
-            all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in self.target_layers),
+            isinstance(heads, tuple) and all(h in HEAD_NAMES for h in heads),
+            "delta_heads",
+            "a list out of q, k, v, o",
+            heads,
+        )
+        _require(
+            isinstance(modules, tuple) and bool(modules) and all(isinstance(m, str) for m in modules),
+            "target_modules",
+            "a list of module names",
+            modules,
+        )
+        _require(
+            isinstance(layers, tuple) and all(type(i) is int and i >= 0 for i in layers),
             "target_layers", "layer indices ≥ 0", self.target_layers,
         )  # fmt: skip
         if self.trainable_delta_scale:
@@ -168,15 +179,22 @@ class DeltaMemConfig:
                 f"delta_mem_config.json has fields this release doesn't know; they are ignored: {unknown}", stacklevel=2
             )
         values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in fields.items() if n in live}
-        if isinstance(heads := values.get("delta_heads"), tuple):
-            values["delta_heads"] = tuple(h for h in HEAD_NAMES if h in heads) + tuple(
-                h for h in heads if h not in HEAD_NAMES
-            )
+        heads = values.get("delta_heads")
+        if isinstance(heads, tuple) and all(head in HEAD_NAMES for head in heads):
+            values["delta_heads"] = _ordered(heads)
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values of every field, tuples as lists; `from_dict` reads it back."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+        """JSON values of every field, tuples as lists, heads in one order and floats as floats, whatever was given."""
+        fields = {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
+        fields["delta_heads"] = list(_ordered(self.delta_heads))
+        floats = [f.name for f in dataclasses.fields(self) if f.type == "float"]
+        return fields | {name: float(fields[name]) for name in floats}
+
+
+def _ordered(heads: tuple[HeadName, ...]) -> tuple[HeadName, ...]:
+    """Each head once, in the order q, k, v, o."""
+    return tuple(head for head in HEAD_NAMES if head in heads)
 
 
 def _is_finite(value: object) -> bool:

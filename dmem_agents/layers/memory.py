@@ -7,6 +7,8 @@ goes out as a value (`delta-mem.md` §1, §2; arXiv 2605.12357).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -188,11 +190,12 @@ class LayerMemory(nn.Module):
         return projected.view(*projected.shape[:2], self.config.num_state_heads, self.config.rank).transpose(1, 2)
 
     def _weights(self) -> Tensor:
-        """Memory q, k, v and gate weights as one matrix; packed once while nothing trains."""
+        """Memory q, k, v and gate weights as one matrix; packed once when all are frozen (`requires_grad` False)."""
         parts: list[Tensor] = [self.memory_q_proj, self.memory_k_proj, self.memory_v_proj, self.beta_proj]
         if not self.config.couple_lambda:
             parts.append(self.lambda_proj)
-        if torch.is_grad_enabled() and any(p.requires_grad for p in parts):
+        # A version counter alone won't do for weights that train: fused optimisers leave it where it was.
+        if any(p.requires_grad for p in parts):
             return torch.cat(parts)
         stamp = tuple(p._version for p in parts) + tuple(p.data_ptr() for p in parts)
         if self._packed is None or stamp != self._packed_from:
@@ -200,6 +203,14 @@ class LayerMemory(nn.Module):
             with torch.inference_mode(False), torch.no_grad():
                 self._packed, self._packed_from = torch.cat(parts), stamp
         return self._packed
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow a model to another device; a cast of the model leaves these weights in float32, unrounded."""
+        self._packed = None
+        super()._apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            lambda t: moved if (moved := fn(t)).dtype == t.dtype else t.to(moved.device), recurse
+        )
+        return self
 
 
 def _unit(x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
-from dmem_agents.backbones import AttentionSite, attention_sites, valid_tokens
+from dmem_agents.backbones import AttentionSite, as_additive, attention_sites, valid_tokens
 from dmem_agents.errors import AdapterError, ConfigError, StateError
 from dmem_agents.layers.config import HEAD_NAMES, DeltaMemConfig, HeadName
 from dmem_agents.layers.memory import LayerMemory
@@ -49,12 +49,11 @@ class DeltaMemModel(nn.Module):
 
     def __init__(self, backbone: PreTrainedModel, config: DeltaMemConfig, *, backbone_id: str = "") -> None:
         super().__init__()
+        taken = next((path for path, m in backbone.named_modules() if isinstance(m, DeltaLinear)), None)
+        if taken is not None:
+            raise ConfigError(f"Expected a plain backbone, but {taken} carries a memory already. Call detach() first.")
         sites = attention_sites(backbone, config)
-        taken = [s.path for s in sites if isinstance(s.module.get_submodule(s.linears["q"]), DeltaLinear)]
-        if taken:
-            raise ConfigError(
-                f"Expected a plain backbone, but {taken[0]} carries a memory already: call detach() first."
-            )
+        self._wrapped: list[tuple[nn.Module, str, DeltaLinear]] = []
         self.backbone = backbone
         self.config = config
         self.backbone_id = backbone_id or backbone.config.name_or_path or backbone.config.model_type
@@ -83,6 +82,7 @@ class DeltaMemModel(nn.Module):
                 wrapper = DeltaLinear(base, memory, layer=layer, heads=heads, reads_input=name != site.linears["o"])
                 wrapper.train(base.training)
                 setattr(site.module, name, wrapper)
+                self._wrapped.append((site.module, name, wrapper))
         return memory
 
     @property
@@ -139,6 +139,10 @@ class DeltaMemModel(nn.Module):
             ConfigError: ids, masks or write spans of another shape, or write spans that are missing.
             StateError: a state of another shape or dtype. It is never reset, cast or cut.
         """
+        if not self._wrapped:
+            raise ConfigError(
+                "This memory was detached from its backbone. Attach it again: attach() or load_adapter()."
+            )
         batch, tokens = input_ids.shape
         past = 0 if cache is None else int(cache.get_seq_length())
         valid = valid_tokens(attention_mask, batch=batch, tokens=tokens, past=past)
@@ -149,6 +153,9 @@ class DeltaMemModel(nn.Module):
                 f"got {write_mask.dtype} of shape {list(write_mask.shape)}."
             )
         segments = self._segments(input_ids, valid, write_mask, message_ids, sentence_ids) if write else None
+        if attention_mask is not None and attention_mask.dim() == 4 and attention_mask.dtype == torch.bool:
+            # Eager attention adds whatever it is given to the scores; the others read both forms alike.
+            attention_mask = as_additive(attention_mask, self.backbone.dtype)
         current = MemoryPass(state=state, valid=valid, write=write, write_mask=write_mask, segments=segments)
         token = active_pass.set(current)
         try:
@@ -239,20 +246,21 @@ class DeltaMemModel(nn.Module):
     @property
     def fingerprint(self) -> str:
         """Hash of backbone, adapter weights and layout, 64 hex digits: a state opens only under its own."""
-        stamp = tuple(p._version for p in self.adapter_parameters().values())
-        if self._fingerprint is None or self._fingerprint[0] != stamp:
-            digest = fingerprint_of(self.backbone, self.config.to_dict(), self.layout, self.adapter_parameters())
+        adapter = self.adapter_parameters()
+        frozen = not any(p.requires_grad for p in adapter.values())
+        stamp = tuple(p._version for p in adapter.values())
+        if self._fingerprint is None or not frozen or self._fingerprint[0] != stamp:
+            digest = fingerprint_of(self.backbone, self.config.to_dict(), self.layout, adapter)
             self._fingerprint = (stamp, digest)
         return self._fingerprint[1]
 
     def detach(self) -> PreTrainedModel:
         """Put the backbone's own linears back and return it as it was; this object is of no use afterwards."""
-        for module in list(self.backbone.modules()):
-            for name, child in list(module.named_children()):
-                if isinstance(child, DeltaLinear):
-                    setattr(module, name, child.base)
+        for module, name, wrapper in self._wrapped:
+            setattr(module, name, wrapper.base)
         for parameter in self._required_grad:
             parameter.requires_grad_(True)
+        self._wrapped, self._required_grad = [], []
         return self.backbone
 
 

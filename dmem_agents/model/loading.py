@@ -83,7 +83,7 @@ def load_model(
     backbone.config.name_or_path = name  # for messages: a cache path says nothing
     nn.Module.to(backbone, target)
     with_memory = load_adapter(backbone.eval(), memory)
-    return LoadedModel(model=with_memory.eval(), tokenizer=tokenizer)
+    return LoadedModel(model=with_memory.eval().requires_grad_(False), tokenizer=tokenizer)
 
 
 def packaged_adapter_folder() -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from dmem_agents.backbones import as_additive
 from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.tokenization import ChatTokenizer, segment_ids
@@ -55,10 +56,7 @@ class WritePass:
         length = self.ids.shape[1]
         causal = torch.ones(length, length, dtype=torch.bool, device=self.ids.device).tril()
         same = self.turn.unsqueeze(2) == self.turn.unsqueeze(1)
-        allowed = (same & causal).unsqueeze(1)
-        return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(
-            ~allowed, torch.finfo(dtype).min
-        )
+        return as_additive((same & causal).unsqueeze(1), dtype)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +86,8 @@ class TrainingBatch:
         moved["writes"] = tuple(
             WritePass(**{f.name: getattr(w, f.name).to(device) for f in fields(WritePass)}) for w in self.writes
         )
-        return type(self)(**{name: x.to(device) if isinstance(x, Tensor) else x for name, x in moved.items()})
+        moved |= {name: x.to(device) for name, x in moved.items() if isinstance(x, Tensor)}
+        return type(self)(**moved)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,7 +193,7 @@ class Collator:
             ids = [*prompt.input_ids[start:], *answer]
             online = rng.random() < self.online_share
             system = {i for i, m in enumerate(episode.visible) if m.role == "system"}
-            index = [*prompt.message_index[start:], *([len(episode.visible)] * len(answer))]
+            index = whole.message_index[start : start + len(ids)]
             rows.append((ids, answer, [online and i not in system and i >= 0 for i in index]))
         length, kept = max(len(r[0]) for r in rows), max(len(r[1]) for r in rows)
         self._check_length(length, "a question and its answer")

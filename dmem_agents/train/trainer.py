@@ -153,6 +153,7 @@ def train_adapter(
         logging_first_step=True,
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=not show_progress,
         report_to=[],
         label_names=[],

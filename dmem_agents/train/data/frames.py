@@ -34,7 +34,7 @@ ASKING = Phrases(
     """
     What did you store as {P} {noun}?
     {P} {noun}, please.
-    Give me {P} {noun}, please.
+    Can you look up {P} {noun}?
     Can you recall what {P} {noun} is?
     """,
 )

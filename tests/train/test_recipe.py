@@ -1,0 +1,49 @@
+"""Recipes: what a wrong one says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dmem_agents.errors import ConfigError
+from dmem_agents.train.recipe import Recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
+def test_every_shipped_recipe_can_be_read(path):
+    recipe = Recipe.load(path)
+    assert recipe.steps > 0
+
+
+def test_the_stage_of_a_step_follows_the_curriculum():
+    recipe = Recipe.from_dict({"stages": [{"steps": 2}, {"steps": 3, "life": {"facts": [2, 2]}}]})
+    assert [recipe.stage_at(i).steps for i in range(5)] == [2, 2, 3, 3, 3]
+    assert recipe.steps == 5
+
+
+@pytest.mark.parametrize(
+    ("tables", "says"),
+    [
+        ({"stages": []}, "at least one"),
+        ({"stages": [{"steps": 0}]}, "steps"),
+        ({"stages": [{"steps": 1}], "optimization": {}}, "optimisation"),
+        ({"stages": [{"steps": 1}], "optimisation": {"learning_rat": 1}}, "learning_rate"),
+        ({"stages": [{"steps": 1}], "optimisation": {"seed": "one"}}, "`int` for seed in optimisation"),
+        ({"stages": [{"step": 1}]}, r"stages\[0\]"),
+        ({"stages": [{"steps": 1}], "memory": {"rank": 0}}, "rank"),
+    ],
+)
+def test_a_wrong_recipe_says_where_and_what(tables, says):
+    with pytest.raises(ConfigError, match=says):
+        Recipe.from_dict(tables)
+
+
+def test_a_missing_or_broken_file_says_which(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.toml"):
+        Recipe.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("a = ")
+    with pytest.raises(ConfigError, match=r"bad\.toml"):
+        Recipe.load(tmp_path / "bad.toml")
