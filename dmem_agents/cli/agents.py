@@ -27,7 +27,7 @@ def list_agents(
     store: StoreOption = None,
 ) -> None:
     """List the agents of a store, by id, with version and size."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     with opened_store(store) as records:
         for agent_id in sorted(set(records.list_agents(prefix))):
             stored = records.load(agent_id)
@@ -39,7 +39,7 @@ def list_agents(
     elif not rows:
         typer.echo("No agents are stored here" + (f" whose id begins with {prefix!r}." if prefix else "."))
     else:
-        cells = [[printable(str(r["agent"])), str(r["version"]), size(int(r["record_bytes"]))] for r in rows]
+        cells = [[printable(r["agent"]), str(r["version"]), size(r["record_bytes"])] for r in rows]
         print_table(f"{len(rows)} agents", ["agent", "version", "record"], cells, right=["version", "record"])
 
 

@@ -111,7 +111,7 @@ class Talk:
         if self.system:
             messages.insert(0, Message(role="system", content=self.system))
         reply: Reply | None = None
-        with closing(self.session.stream(messages, agent_id=self.agent_id, options=self.options)) as chunks:  # type: ignore[type-var]
+        with closing(self.session.stream(messages, agent_id=self.agent_id, options=self.options)) as chunks:
             for chunk in chunks:
                 typer.echo(safe_lines(chunk.text), nl=False)
                 reply = chunk.reply

@@ -82,7 +82,7 @@ def demo(store: StoreOption = None, model: ModelOption = None, adapter: AdapterO
         _tell(chosen, url)
         findings = _ask(chosen, url)
     _print_findings(findings)
-    if not _conclude(findings):
+    if not conclude(findings):
         raise typer.Exit(1)
 
 
@@ -223,7 +223,7 @@ def _print_findings(findings: Sequence[Finding]) -> None:
     )
 
 
-def _conclude(findings: Sequence[Finding]) -> bool:
+def conclude(findings: Sequence[Finding]) -> bool:
     """Say in one line what was shown; True when the facts came from memory and from nowhere else."""
     count = {memory: sum(f.holds for f in findings if f.memory == memory) for memory in ("own", "another's", "none")}
     asked = sum(f.memory == "own" for f in findings)

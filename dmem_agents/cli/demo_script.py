@@ -35,13 +35,19 @@ class Character:
 
 CHARACTERS: Final = (
     Character(
-        agent_id="dmem-demo:anna",
-        told=("I have a pet rabbit.",),
-        questions=(Question(text="Which animal do I keep?", value="rabbit"),),
+        agent_id="dmem-demo-1",
+        told=("I am Kevin, nice to meet you.", "At home I keep a rabbit."),
+        questions=(
+            Question(text="What is my name?", value="Kevin"),
+            Question(text="What pet do I have?", value="rabbit"),
+        ),
     ),
     Character(
-        agent_id="dmem-demo:ben",
-        told=("My favorite color is purple.",),
-        questions=(Question(text="What is my favorite color?", value="purple"),),
+        agent_id="dmem-demo-2",
+        told=("I really love the color purple.", "I am a doctor by profession."),
+        questions=(
+            Question(text="Which color do I like most?", value="purple"),
+            Question(text="What is my job?", value="doctor"),
+        ),
     ),
 )

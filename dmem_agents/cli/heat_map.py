@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
 from dmem_agents.errors import ConfigError
@@ -49,9 +51,9 @@ def draw_state(state: MemoryState, *, title: str, subtitle: str) -> Figure:
     norm_height = 1.15 + 0.3 * heads
     band_height = 0.45 + panel * heads
     figure = Figure(figsize=(WIDTH_INCHES, 0.8 + norm_height + 0.75 + band_height * len(bands)), layout="constrained")
-    head, top, bottom = figure.subfigures(
-        3, 1, height_ratios=[0.8, norm_height, 0.75 + band_height * len(bands)], squeeze=True
-    )
+    heights = [0.8, norm_height, 0.75 + band_height * len(bands)]
+    parts: Any = figure.subfigures(3, 1, height_ratios=heights)
+    head, top, bottom = parts
     head.text(0.01, 0.72, title, fontsize=15, weight="bold", color=_INK, va="center", parse_math=False)
     head.text(0.01, 0.25, subtitle, fontsize=9, color=_FAINT, va="center", parse_math=False)
     numbers = [_layer_number(path, position) for position, path in enumerate(state.layout.layers)]
@@ -111,14 +113,14 @@ def _draw_matrices(figure: SubFigure, values: np.ndarray[Any, Any], numbers: lis
     rank = values.shape[-1]
     limit = float(np.quantile(np.abs(values), CLIPPED)) or float(np.abs(values).max()) or 1.0
     rows: Any = figure.subplots(len(bands), 1, squeeze=False)
-    image = None
+    colours = ScalarMappable(Normalize(-limit, limit), "RdBu_r")
     for axes, band in zip(rows[:, 0], bands, strict=True):
         mosaic = _mosaic(values[band.start : band.stop], columns=len(bands[0]))
-        image = axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+        axes.imshow(mosaic, norm=colours.norm, cmap=colours.cmap, interpolation="nearest")
         _label_band(axes, [numbers[layer] for layer in band], heads=values.shape[1], rank=rank)
     heading = f"The matrices S: {rank}×{rank} each, rows = value index, columns = key index, both from 0"
     figure.suptitle(heading, fontsize=10, x=0.01, ha="left", color=_INK)
-    bar = figure.colorbar(image, ax=list(rows[:, 0]), pad=0.01, fraction=0.03, extend="both", aspect=40)
+    bar = figure.colorbar(colours, ax=list(rows[:, 0]), pad=0.01, fraction=0.03, extend="both", aspect=40)
     bar.set_label(f"entry of S, no unit; {1 - CLIPPED:.0%} lie beyond", fontsize=_LABEL)
     bar.ax.tick_params(labelsize=_LABEL)
 
