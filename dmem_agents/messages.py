@@ -53,10 +53,13 @@ class Message:
             )
 
     def digest(self) -> bytes:
-        """16 bytes that identify what was said: role, content, tool calls and tool_call_id."""
+        """16 bytes that identify what was said: role, content, tool calls and tool_call_id.
+
+        White space around an answer doesn't count: chat engines strip it before they send the answer back.
+        """
         payload: list[Any] = [
             self.role,
-            self.content,
+            self.content.strip() if self.role == "assistant" else self.content,
             [[c.id, c.name, dict(c.arguments)] for c in self.tool_calls],
             self.tool_call_id,
         ]

@@ -55,3 +55,9 @@ def test_text_that_utf8_cannot_hold_still_has_a_digest() -> None:
 def test_arguments_that_are_not_json_are_refused() -> None:
     with pytest.raises(MessageError, match="Expected JSON values as tool-call arguments"):
         Message(role="assistant", tool_calls=(call(when=object()),)).digest()
+
+
+def test_white_space_around_an_answer_does_not_make_it_another_message() -> None:
+    said, sent_back = (Message(role="assistant", content=text) for text in (" Yes.\n", "Yes."))
+    assert said.digest() == sent_back.digest()
+    assert Message(role="user", content=" Yes.\n").digest() != Message(role="user", content="Yes.").digest()
