@@ -1,0 +1,1 @@
+"""Measurements of this package; run by `make bench`, on green tests only."""
