@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from dmem_agents import __version__
-from dmem_agents.cli import agents, chat, demo, inspection
+from dmem_agents.cli import agents, chat, demo, evaluation, inspection, training
 from dmem_agents.errors import AgentIdError, ConfigError, DmemError
 
 
@@ -67,6 +67,8 @@ def _show_warning(
 
 app.command("chat")(chat.chat)
 app.command("inspect")(inspection.inspect)
+app.command("train")(training.train)
+app.add_typer(evaluation.app, name="eval")
 app.command("demo")(demo.demo)
 app.command(demo.ASK_COMMAND, hidden=True)(demo.answer_questions)
 app.add_typer(agents.app, name="agents")

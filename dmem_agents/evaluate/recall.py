@@ -78,7 +78,7 @@ def measure_recall(
     *,
     controls: Sequence[Control] = tuple(CONTROLS),
     rows: int = 32,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], object] | None = None,
 ) -> dict[str, Any]:
     """Recall over some episodes of one kind, under every control.
 

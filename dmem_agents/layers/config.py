@@ -186,7 +186,9 @@ class DeltaMemConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values of every field, tuples as lists, heads in one order and floats as floats, whatever was given."""
-        fields = {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
+        fields: dict[str, Any] = {
+            name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()
+        }
         fields["delta_heads"] = list(_ordered(self.delta_heads))
         floats = [f.name for f in dataclasses.fields(self) if f.type == "float"]
         return fields | {name: float(fields[name]) for name in floats}

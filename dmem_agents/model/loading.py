@@ -64,9 +64,31 @@ def load_model(
             not fit. An untrained memory is never attached; training code calls `attach` for that.
         ConfigError: An unknown dtype or a device that is not there.
     """
-    checked_dtype = dtype if dtype == "auto" else _checked_dtype(dtype)
-    target = _checked_device(device)
+    _checked_dtype(dtype), _checked_device(device)  # before anything is fetched
     memory = _adapter_folder(model, adapter)
+    backbone, tokenizer = load_backbone(
+        model, dtype=dtype, device=device, attn_implementation=attn_implementation, revision=revision
+    )
+    with_memory = load_adapter(backbone, memory)
+    return LoadedModel(model=with_memory.eval().requires_grad_(False), tokenizer=tokenizer)
+
+
+def load_backbone(
+    model: str | Path | None = None,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    attn_implementation: str | None = None,
+    revision: str | None = None,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Open a plain backbone and its tokenizer, as `load_model` does; for training and for comparisons.
+
+    Raises:
+        ModelLoadError: The backbone or its tokenizer can't be found or opened.
+        ConfigError: An unknown dtype or a device that is not there.
+    """
+    checked_dtype = _checked_dtype(dtype)
+    target = _checked_device(device)
     name = EMBEDDED_MODEL_ID if model is None else str(model)
     source = str(embedded_model_folder()) if model is None else _backbone_source(model)
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
@@ -82,8 +104,7 @@ def load_model(
         raise _cannot_load(name, source, revision, attn_implementation, error) from error
     backbone.config.name_or_path = name  # for messages: a cache path says nothing
     nn.Module.to(backbone, target)
-    with_memory = load_adapter(backbone.eval(), memory)
-    return LoadedModel(model=with_memory.eval().requires_grad_(False), tokenizer=tokenizer)
+    return backbone.eval(), tokenizer
 
 
 def packaged_adapter_folder() -> Path | None:
@@ -91,7 +112,9 @@ def packaged_adapter_folder() -> Path | None:
     return _PACKAGED_ADAPTER if (_PACKAGED_ADAPTER / "delta_mem_config.json").is_file() else None
 
 
-def _checked_dtype(dtype: str) -> torch.dtype:
+def _checked_dtype(dtype: str) -> torch.dtype | str:
+    if dtype == "auto":
+        return dtype
     if dtype not in _DTYPES:
         raise ConfigError(f"Expected a dtype out of auto, {', '.join(_DTYPES)}; got {dtype!r}.")
     return _DTYPES[dtype]
@@ -162,12 +185,7 @@ def _require_found(source: str, revision: str | None) -> None:
 
 def _looks_like_a_path(name: str | Path) -> bool:
     text = os.fspath(name)
-    return (
-        isinstance(name, Path)
-        or text.startswith((".", "~", "/", os.sep))
-        or text.count("/") > 1
-        or "\\" in text
-    )
+    return isinstance(name, Path) or text.startswith((".", "~", "/", os.sep)) or text.count("/") > 1 or "\\" in text
 
 
 def _cannot_load(
@@ -198,6 +216,5 @@ def _cannot_load(
     lines = str(error).strip().splitlines()
     reason = lines[0].rstrip(".") if lines else "none given"
     return ModelLoadError(
-        f"The model {name!r} can't be loaded. Tried: {tried}. "
-        f"Reason: {type(error).__name__}: {reason}. {hint}"
+        f"The model {name!r} can't be loaded. Tried: {tried}. Reason: {type(error).__name__}: {reason}. {hint}"
     )

@@ -1,0 +1,82 @@
+"""`dmem train`: an adapter from a recipe, with a curve to watch; interrupted, it goes on where it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dmem_agents.cli.options import DeviceOption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transformers import PreTrainedTokenizerBase
+
+    from dmem_agents.model.attach import DeltaMemModel
+    from dmem_agents.train.recipe import Recipe
+
+_SMOKE_STEPS = 2
+
+
+def train(
+    recipe: Annotated[Path, typer.Option("--recipe", "-r", help="TOML file that says everything about the run.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of checkpoints, curve and adapter.")] = Path(
+        "runs/adapter"
+    ),
+    smoke: Annotated[bool, typer.Option("--smoke", help="Two steps of every stage: does it run at all?")] = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Train an adapter. Run the same command again to go on after an interruption."""
+    import torch
+
+    from dmem_agents.model.adapter import load_adapter_tensors
+    from dmem_agents.model.attach import attach
+    from dmem_agents.model.loading import load_backbone
+    from dmem_agents.train.curve import CurveCallback
+    from dmem_agents.train.recipe import Recipe
+    from dmem_agents.train.trainer import train_adapter
+
+    plan = _shortened(Recipe.load(recipe)) if smoke else Recipe.load(recipe)
+    backbone, tokenizer = load_backbone(plan.backbone or None, device=device)
+    if plan.optimisation.bf16:
+        backbone = backbone.bfloat16()
+    torch.manual_seed(plan.optimisation.seed)
+    model = attach(backbone, plan.memory)
+    if plan.start_from:
+        model.load_adapter_parameters(load_adapter_tensors(plan.start_from))
+    callback = CurveCallback(every_steps=plan.evaluate_every_steps, measure_recall=_recall(plan, model, tokenizer))
+    folder = train_adapter(plan, model, tokenizer, output, callbacks=[callback], show_progress=sys.stderr.isatty())
+    typer.echo(f"The adapter is in {folder}; its curve in {output / 'curve.png'}. Try it: dmem chat --adapter {folder}")
+
+
+def _shortened(recipe: Recipe) -> Recipe:
+    stages = tuple(dataclasses.replace(stage, steps=_SMOKE_STEPS) for stage in recipe.stages)
+    last = _SMOKE_STEPS * len(stages)
+    return dataclasses.replace(
+        recipe, stages=stages, save_every_steps=last, evaluate_every_steps=last, evaluate_episodes=4
+    )
+
+
+def _recall(recipe: Recipe, model: DeltaMemModel, tokenizer: PreTrainedTokenizerBase) -> Callable[[], dict[str, float]]:
+    """Recall of one and of three facts on the validation split, own state and a stranger's."""
+    from dmem_agents.engine import Engine
+    from dmem_agents.evaluate.recall import measure_recall
+    from dmem_agents.tokenization import ChatTokenizer
+    from dmem_agents.train.data import AgentLife
+    from dmem_agents.train.data.cells import CELLS
+
+    def measure() -> dict[str, float]:
+        shares: dict[str, float] = {}
+        with Engine(model, max_batch_size=16) as engine:
+            for cell in (c for c in CELLS if c.name in ("1 fact", "3 facts, 3 distractors")):
+                episodes = cell.episodes(AgentLife(split="validation"), recipe.evaluate_episodes, seed=0)
+                found = measure_recall(engine, ChatTokenizer(tokenizer), episodes, controls=("own", "stranger"))
+                for control, share in found["controls"].items():
+                    shares[f"recall, {cell.name}, {control} state"] = share["rate"]
+        return shares
+
+    return measure
