@@ -58,7 +58,7 @@ def draw_curve(history: list[dict[str, float]], path: Path) -> None:
         axes[1].set_ylim(-0.02, 1.02)
     for axis, group, label in panels:
         for name, points in sorted(group.items()):
-            axis.plot(*zip(*points, strict=True), label=name, marker="." if group is recalls else None)
+            axis.plot(*zip(*points, strict=True), label=name, marker=".", markersize=8 if group is recalls else 3)
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
         if group:
