@@ -36,7 +36,7 @@ class Character:
 CHARACTERS: Final = (
     Character(
         agent_id="dmem-demo-1",
-        told=("I am Kevin, nice to meet you.", "At home I keep a rabbit."),
+        told=("Tell me a joke.", "I am Kevin, nice to meet you.", "At home I keep a rabbit."),
         questions=(
             Question(text="What is my name?", value="Kevin"),
             Question(text="What pet do I have?", value="rabbit"),
@@ -44,7 +44,7 @@ CHARACTERS: Final = (
     ),
     Character(
         agent_id="dmem-demo-2",
-        told=("I really love the color purple.", "I am a doctor by profession."),
+        told=("I really love the color purple.", "I am a doctor by profession.", "Tell me a joke."),
         questions=(
             Question(text="Which color do I like most?", value="purple"),
             Question(text="What is my job?", value="doctor"),

@@ -125,12 +125,13 @@ def test_a_second_process_that_fails_ends_the_demo_with_its_status(
     assert "The asking process failed with status 1." in result.stderr
 
 
+@pytest.mark.timeout(600)  # the first use of the embedded model converts it, and a second process loads it again
 def test_facts_told_in_one_process_are_known_in_another_through_a_trained_memory(dmem_process: Start) -> None:
     probe = Path(os.environ.get("DMEM_PROBE") or Path(__file__).resolve().parents[3] / "shared" / "probe")
     if not probe.is_dir():
         pytest.skip(f"no probe at {probe}; name one with DMEM_PROBE")
     process = dmem_process("demo", "--adapter", probe)
-    output, errors = process.communicate(timeout=170)
+    output, errors = process.communicate(timeout=580)
     assert process.returncode == 0, output + errors
     assert f"Shown: {QUESTIONS} of {QUESTIONS} answers from the agent's own memory hold the fact" in output
     assert "and 0 without a memory" in output
