@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from dmem_agents.errors import ModelLoadError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_READERS = ("gguf", "accelerate")
+"""What transformers needs to open a GGUF file."""
 
 
 def convert_gguf(source: Path, folder: Path, *, progress: bool = True) -> None:
@@ -25,9 +29,10 @@ def convert_gguf(source: Path, folder: Path, *, progress: bool = True) -> None:
         progress: Show a progress bar, if stderr is a terminal.
 
     Raises:
-        ModelLoadError: The file can't be opened, or weights are missing from it.
+        ModelLoadError: The file can't be opened, weights are missing from it, or a package that reads it.
         OSError: `folder` can't be written; safetensors raises its own `SafetensorError` for that.
     """
+    _require_readers(source)
     with _stages("opening", "weights", "tokenizer", "writing", show=progress) as next_stage:
         next_stage()
         from dmem_agents.model.progress_bars import hidden_progress_bars  # loads transformers
@@ -39,6 +44,15 @@ def convert_gguf(source: Path, folder: Path, *, progress: bool = True) -> None:
             tokenizer = _open_tokenizer(source)
         next_stage()
         _write(model, tokenizer, folder)
+
+
+def _require_readers(source: Path) -> None:
+    missing = [package for package in _READERS if find_spec(package) is None]
+    if missing:
+        raise ModelLoadError(
+            f"Opening {source} takes the packages {' and '.join(_READERS)}; missing: {', '.join(missing)}. "
+            "Run: pip install 'dmem-agents[embedded]'."
+        )
 
 
 def _open_model(source: Path) -> PreTrainedModel:
@@ -92,14 +106,6 @@ def _tied_weights(model: PreTrainedModel) -> set[str]:
 
 
 def _cannot_open(source: Path, error: Exception) -> ModelLoadError:
-    # transformers names the package that reads GGUF files only in a text, in one of several exception types.
-    try:
-        import gguf  # noqa: F401  (only whether it is there)
-    except ImportError:
-        return ModelLoadError(
-            f"Opening {source} takes the package gguf, which is missing. "
-            "Run: pip install 'dmem-agents[embedded]'"
-        )
     return ModelLoadError(f"{source} can't be opened ({type(error).__name__}: {error}).")
 
 

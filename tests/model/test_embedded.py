@@ -94,9 +94,7 @@ def tiny(tiny_package: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def in_process(code: str, tiny_package: Path, *arguments: object) -> subprocess.Popen[str]:
     """Run code in a fresh process that finds the tiny package; it may use `embedded` and `sys.argv`."""
-    prologue = (
-        f"import sys; sys.path.insert(0, {str(tiny_package)!r})\nfrom dmem_agents.model import embedded\n"
-    )
+    prologue = f"import sys; sys.path.insert(0, {str(tiny_package)!r})\nfrom dmem_agents.model import embedded\n"
     return subprocess.Popen(
         [sys.executable, "-c", prologue + textwrap.dedent(code), *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -297,9 +295,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing_behind(tiny_package: 
     assert models_in(tmp_path) == []
 
 
-def test_a_file_that_is_no_model_is_reported_with_its_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_no_model_is_reported_with_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.gguf").write_bytes(b"GGUF and then nothing of use")
     monkeypatch.setattr(embedded, "embedded_gguf", lambda: tmp_path / "broken.gguf")
     with pytest.raises(ModelLoadError, match=r"broken\.gguf can't be opened"):
@@ -307,11 +303,12 @@ def test_a_file_that_is_no_model_is_reported_with_its_path(
     assert models_in(tmp_path) == []
 
 
-def test_a_missing_gguf_reader_is_reported_with_the_extra_that_brings_it(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("package", ["gguf", "accelerate"])
+def test_a_missing_reader_package_is_reported_with_the_extra_that_brings_it(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "gguf", None)
-    with pytest.raises(ModelLoadError, match=r"dmem-agents\[embedded\]"):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModelLoadError, match=rf"missing: {package}\. .*dmem-agents\[embedded\]"):
         embedded_model_folder(cache_dir=tmp_path)
 
 
@@ -320,9 +317,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_sees_one_progress_bar(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_sees_one_progress_bar(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     embedded_model_folder(cache_dir=tmp_path)
