@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Rectangle
 
 from dmem_agents.errors import ConfigError
 
@@ -120,7 +122,10 @@ def _draw_matrices(figure: SubFigure, values: np.ndarray[Any, Any], numbers: lis
         _label_band(axes, [numbers[layer] for layer in band], heads=values.shape[1], rank=rank)
     heading = f"The matrices S: {rank}×{rank} each, rows = value index, columns = key index, both from 0"
     figure.suptitle(heading, fontsize=10, x=0.01, ha="left", color=_INK)
-    bar = figure.colorbar(colours, ax=list(rows[:, 0]), pad=0.01, fraction=0.03, extend="both", aspect=40)
+    # panchor: few layers leave room beside them, which belongs on the right.
+    bar = figure.colorbar(
+        colours, ax=list(rows[:, 0]), pad=0.01, fraction=0.03, extend="both", aspect=40, panchor=(0.0, 0.5)
+    )
     bar.set_label(f"entry of S, no unit; {1 - CLIPPED:.0%} lie beyond", fontsize=_LABEL)
     bar.ax.tick_params(labelsize=_LABEL)
 
@@ -145,12 +150,8 @@ def _label_band(axes: Axes, numbers: list[str], *, heads: int, rank: int) -> Non
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    for layer in range(len(numbers)):
-        for head in range(heads):
-            axes.add_patch(_frame(layer * (rank + 1) - 0.5, head * (rank + 1) - 0.5, rank))
-
-
-def _frame(x: float, y: float, side: float) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((x, y), side, side, fill=False, linewidth=0.4, edgecolor="#999999", clip_on=False)
+    corners = [
+        ((rank + 1) * layer - 0.5, (rank + 1) * head - 0.5) for layer in range(len(numbers)) for head in range(heads)
+    ]
+    frames = [Rectangle(corner, rank, rank) for corner in corners]
+    axes.add_collection(PatchCollection(frames, facecolor="none", edgecolor="#999999", linewidth=0.4, clip_on=False))

@@ -7,11 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
-from click.testing import Result
 from typer.testing import CliRunner
 
 from dmem_agents.cli.app import app
@@ -23,7 +22,7 @@ from dmem_agents.state.memory_state import MemoryState, StateLayout
 from dmem_agents.store.sqlite import SQLiteStateStore
 from dmem_agents.testing.tiny_model import save_tiny_model, tiny_model
 
-Run = Callable[..., Result]
+Run = Callable[..., Any]
 
 _LAYOUT = StateLayout(layers=("model.layers.0.self_attn", "model.layers.5.self_attn"), heads=3, rank=4)
 
@@ -39,8 +38,8 @@ def dmem() -> Run:
     """Run `dmem` in this process."""
     runner = CliRunner()
 
-    def run(*arguments: object, **options: object) -> Result:
-        return runner.invoke(app, [str(a) for a in arguments], **options)  # type: ignore[arg-type]
+    def run(*arguments: object, **options: object) -> Any:
+        return runner.invoke(app, [str(a) for a in arguments], **options)
 
     return run
 
