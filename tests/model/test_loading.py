@@ -41,16 +41,11 @@ def test_a_folder_and_its_adapter_open_as_one_model(backbone: Path, adapter: Pat
     assert output.state.abs().sum() > 0
     assert loaded.model.backbone_id == str(backbone)
     assert not loaded.model.training
-    assert not any(
-        p.requires_grad for p in loaded.model.backbone.get_submodule("model.embed_tokens").parameters()
-    )
+    assert not any(p.requires_grad for p in loaded.model.backbone.get_submodule("model.embed_tokens").parameters())
 
 
 def test_names_may_be_strings_or_paths(backbone: Path, adapter: Path) -> None:
-    assert (
-        load_model(str(backbone), str(adapter)).model.fingerprint
-        == load_model(backbone, adapter).model.fingerprint
-    )
+    assert load_model(str(backbone), str(adapter)).model.fingerprint == load_model(backbone, adapter).model.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -69,9 +64,7 @@ def test_the_attention_implementation_is_passed_on(backbone: Path, adapter: Path
     assert model.backbone.config._attn_implementation == "eager"
 
 
-def test_an_unknown_attention_implementation_is_named_as_the_possible_cause(
-    backbone: Path, adapter: Path
-) -> None:
+def test_an_unknown_attention_implementation_is_named_as_the_possible_cause(backbone: Path, adapter: Path) -> None:
     with pytest.raises(ModelLoadError, match="leave out attn_implementation='telepathy'"):
         load_model(backbone, adapter, attn_implementation="telepathy")
 
