@@ -2,7 +2,7 @@
 
     python -m benchmarks.end_to_end [PROBE_FOLDER]     writes results/end_to_end.json
 
-The probe (`../shared/probe` beside the checkout) is a small adapter with episodes: token ids written, a question, and
+The probe (`tests/probe`) is a small adapter with episodes: token ids written, a question, and
 the answer of its own code. It stands in until an adapter of ours is trained.
 """
 
@@ -20,7 +20,7 @@ from dmem_agents import LoadedModel, MemorySession, Message, SessionConfig, load
 from dmem_agents.engine import Engine, GenerationRequest, Prompt, SamplingParams
 from dmem_agents.state import MemoryState
 
-PROBE = Path(__file__).parents[2] / "shared" / "probe"
+PROBE = Path(__file__).parents[1] / "tests" / "probe"
 TURNS = 50
 
 

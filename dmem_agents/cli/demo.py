@@ -99,7 +99,7 @@ def demo_adapter(chosen: str | None) -> str | Path:
     packaged = packaged_adapter_folder()
     if packaged is not None:
         return packaged
-    stand_in = Path(dmem_agents.__file__).absolute().parents[2] / "shared" / "probe"
+    stand_in = Path(dmem_agents.__file__).absolute().parents[1] / "tests" / "probe"
     if (stand_in / "delta_mem_config.json").is_file():
         return stand_in
     raise AdapterError(

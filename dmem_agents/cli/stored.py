@@ -22,7 +22,7 @@ def opened_store(url: str | None) -> StateStore:
     from dmem_agents.store.opening import open_store
 
     if url is None:
-        from dmem_agents.session import default_store_url
+        from dmem_agents.store import default_store_url
 
         url = default_store_url()
     return open_store(url)

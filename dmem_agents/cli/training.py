@@ -14,9 +14,8 @@ from dmem_agents.cli.options import DeviceOption
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from transformers import PreTrainedTokenizerBase
-
     from dmem_agents.model.attach import DeltaMemModel
+    from dmem_agents.tokenization import ChatTokenizer
     from dmem_agents.train.recipe import Recipe
 
 _SMOKE_STEPS = 2
@@ -36,6 +35,7 @@ def train(
     from dmem_agents.model.adapter import load_adapter_tensors
     from dmem_agents.model.attach import attach
     from dmem_agents.model.loading import load_backbone
+    from dmem_agents.tokenization import ChatTokenizer
     from dmem_agents.train.curve import CurveCallback
     from dmem_agents.train.recipe import Recipe
     from dmem_agents.train.trainer import train_adapter
@@ -48,7 +48,7 @@ def train(
     model = attach(backbone, plan.memory)
     if plan.start_from:
         model.load_adapter_parameters(load_adapter_tensors(plan.start_from))
-    callback = CurveCallback(every_steps=plan.evaluate_every_steps, measure_recall=_recall(plan, model, tokenizer))
+    callback = CurveCallback(every_steps=plan.evaluate_every_steps, measure_recall=_recall(plan, model, ChatTokenizer(tokenizer)))
     folder = train_adapter(plan, model, tokenizer, output, callbacks=[callback], show_progress=sys.stderr.isatty())
     typer.echo(f"The adapter is in {folder}; its curve in {output / 'curve.png'}. Try it: dmem chat --adapter {folder}")
 
@@ -61,11 +61,10 @@ def _shortened(recipe: Recipe) -> Recipe:
     )
 
 
-def _recall(recipe: Recipe, model: DeltaMemModel, tokenizer: PreTrainedTokenizerBase) -> Callable[[], dict[str, float]]:
+def _recall(recipe: Recipe, model: DeltaMemModel, chat: ChatTokenizer) -> Callable[[], dict[str, float]]:
     """Recall of one and of three facts on the validation split, own state and a stranger's."""
     from dmem_agents.engine import Engine
     from dmem_agents.evaluate.recall import measure_recall
-    from dmem_agents.tokenization import ChatTokenizer
     from dmem_agents.train.data import AgentLife
     from dmem_agents.train.data.cells import CELLS
 
@@ -74,7 +73,7 @@ def _recall(recipe: Recipe, model: DeltaMemModel, tokenizer: PreTrainedTokenizer
         with Engine(model, max_batch_size=16) as engine:
             for cell in (c for c in CELLS if c.name in ("1 fact", "3 facts, 3 distractors")):
                 episodes = cell.episodes(AgentLife(split="validation"), recipe.evaluate_episodes, seed=0)
-                found = measure_recall(engine, ChatTokenizer(tokenizer), episodes, controls=("own", "stranger"))
+                found = measure_recall(engine, chat, episodes, controls=("own", "stranger"))
                 for control, share in found["controls"].items():
                     shares[f"recall, {cell.name}, {control} state"] = share["rate"]
         return shares

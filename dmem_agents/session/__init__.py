@@ -19,7 +19,7 @@ from dmem_agents.session.options import (
     SessionConfig,
     TurnOptions,
 )
-from dmem_agents.session.session import MemorySession, default_store_url, open_session
+from dmem_agents.session.session import MemorySession, open_session
 
 __all__ = [
     "AgentInfo",
@@ -29,6 +29,5 @@ __all__ = [
     "ReplyChunk",
     "SessionConfig",
     "TurnOptions",
-    "default_store_url",
     "open_session",
 ]

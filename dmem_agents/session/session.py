@@ -10,8 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import platformdirs
-
 from dmem_agents.agents import check_agent_id, current_agent
 from dmem_agents.engine import Engine
 from dmem_agents.errors import ConfigError, EngineClosedError
@@ -21,7 +19,7 @@ from dmem_agents.session.job import Runtime, TurnInput
 from dmem_agents.session.options import AgentInfo, Reply, ReplyChunk, SessionConfig, TurnOptions
 from dmem_agents.session.turn import Turn
 from dmem_agents.state import decode_record
-from dmem_agents.store import AsyncStateStore, StateStore, ThreadedStateStore, open_store
+from dmem_agents.store import AsyncStateStore, StateStore, ThreadedStateStore, default_store_url, open_store
 from dmem_agents.tokenization import ChatTokenizer
 
 if TYPE_CHECKING:
@@ -319,12 +317,6 @@ def open_session(config: SessionConfig | None = None) -> MemorySession:
         if key not in _registry:
             _registry[key] = MemorySession(key)
         return _registry[key]
-
-
-def default_store_url() -> str:
-    """The SQLite file in the user's data folder that agents live in when no store is named."""
-    folder = Path(platformdirs.user_data_dir("dmem-agents", appauthor=False))
-    return f"sqlite:///{folder / 'agents.db'}"
 
 
 @atexit.register

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+import platformdirs
+
 from dmem_agents.errors import ConfigError
 from dmem_agents.store.base import AsyncStateStore, StateStore
 from dmem_agents.store.in_memory import InMemoryStateStore
@@ -74,6 +76,12 @@ def _split(url: str) -> tuple[str, str]:
     if scheme not in (*_REDIS, "sqlite", "memory"):
         raise ConfigError(f"Expected a store URL ({_FORMS}), got one that begins with {scheme!r}.")
     return scheme, rest
+
+
+def default_store_url() -> str:
+    """The SQLite file in the user's data folder that agents live in when no store is named."""
+    folder = Path(platformdirs.user_data_dir("dmem-agents", appauthor=False))
+    return f"sqlite:///{folder / 'agents.db'}"
 
 
 def _open_local(scheme: str, rest: str) -> StateStore:

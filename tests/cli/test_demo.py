@@ -67,7 +67,7 @@ def test_no_agent_of_the_script_knows_what_another_is_asked() -> None:
 def test_the_adapter_is_the_chosen_one_then_the_wheels_then_the_stand_in_of_the_checkout(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stand_in = tmp_path / "shared" / "probe"
+    stand_in = tmp_path / "checkout" / "tests" / "probe"
     stand_in.mkdir(parents=True)
     (stand_in / "delta_mem_config.json").write_text("{}")
     monkeypatch.setattr(dmem_agents, "__file__", str(tmp_path / "checkout" / "dmem_agents" / "__init__.py"))
@@ -127,9 +127,7 @@ def test_a_second_process_that_fails_ends_the_demo_with_its_status(
 
 @pytest.mark.timeout(600)  # the first use of the embedded model converts it, and a second process loads it again
 def test_facts_told_in_one_process_are_known_in_another_through_a_trained_memory(dmem_process: Start) -> None:
-    probe = Path(os.environ.get("DMEM_PROBE") or Path(__file__).resolve().parents[3] / "shared" / "probe")
-    if not probe.is_dir():
-        pytest.skip(f"no probe at {probe}; name one with DMEM_PROBE")
+    probe = Path(os.environ.get("DMEM_PROBE") or Path(__file__).resolve().parents[1] / "probe")
     process = dmem_process("demo", "--adapter", probe)
     output, errors = process.communicate(timeout=580)
     assert process.returncode == 0, output + errors

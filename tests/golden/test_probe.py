@@ -1,6 +1,6 @@
 """A trained memory on a real model: the probe's episodes must give the probe's answers (its README says how).
 
-`DMEM_PROBE` names the folder; the default is `../shared/probe` beside the checkout.
+`DMEM_PROBE` names the folder; the default is the copy in `tests/probe`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,7 @@ END, PADDING, NEW_TOKENS, BATCH = 2, 2, 16, 20
 def _folder() -> Path:
     if named := os.environ.get("DMEM_PROBE"):
         return Path(named)
-    folder = Path(__file__).resolve().parents[3] / "shared" / "probe"
-    if not folder.is_dir():
-        pytest.skip(f"no probe at {folder}; name one with DMEM_PROBE")
-    return folder
+    return Path(__file__).resolve().parents[1] / "probe"
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,10 @@ from dmem_agents.session import (
     MemorySession,
     SessionConfig,
     TurnOptions,
-    default_store_url,
     open_session,
 )
 from dmem_agents.session.commands import SyncEvents
-from dmem_agents.store import InMemoryStateStore, ThreadedStateStore
+from dmem_agents.store import InMemoryStateStore, ThreadedStateStore, default_store_url
 from dmem_agents.testing.tiny_model import save_tiny_model
 
 MakeLoaded = Callable[..., LoadedModel]
