@@ -100,6 +100,5 @@ def guarded(callback: Callable[[_In], _Out], argument: _In) -> _Out:
         raise
     except Exception as error:
         raise EngineError(
-            f"A callback of this request raised {type(error).__name__}: {error}. "
-            "The request was ended; others go on."
+            f"A callback of this request raised {type(error).__name__}: {error}. The request was ended; others go on."
         ) from error

@@ -46,9 +46,7 @@ def by_hand(model: DeltaMemModel, request: GenerationRequest) -> tuple[list[int]
         mask.append(request.write_generated)
 
 
-def mixed_requests(
-    model: DeltaMemModel, make_prompt: MakePrompt, random_state: RandomState
-) -> list[GenerationRequest]:
+def mixed_requests(model: DeltaMemModel, make_prompt: MakePrompt, random_state: RandomState) -> list[GenerationRequest]:
     """Different lengths, states, masks and ends; some rows only read."""
     lengths = (3, 17, 1, 30, 9, 12)
     return [
@@ -119,9 +117,7 @@ def test_memory_changes_what_is_generated(
     model: DeltaMemModel, engine: Engine, make_prompt: MakePrompt, random_state: RandomState
 ) -> None:
     prompt, few = make_prompt(range(10, 30)), SamplingParams(max_new_tokens=8)
-    requests = [
-        GenerationRequest(prompt=prompt, state=random_state(model, n), sampling=few) for n in range(3)
-    ]
+    requests = [GenerationRequest(prompt=prompt, state=random_state(model, n), sampling=few) for n in range(3)]
     assert len({engine.submit(request).result(60).token_ids for request in requests}) == 3
 
 
@@ -178,9 +174,7 @@ def test_the_closing_tokens_of_each_row_are_written_as_if_the_turn_had_been_run_
         assert request.closed_turn is not None
         assert result.state is not None
         canonical = request.closed_turn(list(result.token_ids))
-        cold = engine.submit(GenerationRequest(prompt=canonical, state=request.state, sampling=None)).result(
-            60
-        )
+        cold = engine.submit(GenerationRequest(prompt=canonical, state=request.state, sampling=None)).result(60)
         assert cold.state is not None
         torch.testing.assert_close(result.state.values, cold.state.values, atol=TOLERANCE, rtol=0)
 
@@ -189,8 +183,9 @@ def test_the_closing_tokens_of_each_row_are_written_as_if_the_turn_had_been_run_
 def test_a_turn_that_reads_differently_once_closed_is_run_again_from_its_start(
     what: str, model: DeltaMemModel, engine: Engine, make_prompt: MakePrompt, random_state: RandomState
 ) -> None:
-    def closed(_: list[int]) -> Prompt:
-        ids, mask = list(range(10, 30)), [True] * 20
+    def closed(answer: list[int]) -> Prompt:
+        ids = [*range(10, 30), *answer, 2]
+        mask = [True] * len(ids)
         if what == "ids":
             ids[12] = 99
         elif what == "mask":
@@ -207,8 +202,28 @@ def test_a_turn_that_reads_differently_once_closed_is_run_again_from_its_start(
         closed_turn=closed,
     )
     result = engine.submit(request).result(60)
-    cold = engine.submit(GenerationRequest(prompt=closed([]), state=start, sampling=None)).result(60)
+    canonical = closed(list(result.token_ids))
+    cold = engine.submit(GenerationRequest(prompt=canonical, state=start, sampling=None)).result(60)
     assert result.state == cold.state
+
+
+def test_prompts_to_be_written_and_requests_that_generate_wait_side_by_side(
+    model: DeltaMemModel,
+    engine: Engine,
+    make_prompt: MakePrompt,
+    random_state: RandomState,
+    together: Together,
+) -> None:
+    prompt, few = make_prompt(range(10, 30)), SamplingParams(max_new_tokens=3)
+    kinds = (None, few, None, few)
+    requests = [
+        GenerationRequest(prompt=prompt, state=random_state(model, row), sampling=kind)
+        for row, kind in enumerate(kinds)
+    ]
+    results = [g.result(60) for g in together(engine, requests)]
+    assert [len(result.token_ids) for result in results] == [0, 3, 0, 3]
+    for request, result in zip(requests, results, strict=True):
+        assert_same(result, engine.submit(request).result(60))
 
 
 @pytest.mark.parametrize("granularity", ["message_mean", "sentence_mean"])
@@ -262,8 +277,6 @@ def test_prompts_of_different_lengths_are_written_in_one_batch_without_mixing(
         result = generation.result(60)
         assert result.token_ids == ()
         with torch.no_grad():
-            expected = model(torch.tensor([request.prompt.input_ids]), state=stack([request.state])).state[
-                :, 0
-            ]
+            expected = model(torch.tensor([request.prompt.input_ids]), state=stack([request.state])).state[:, 0]
         assert result.state is not None
         torch.testing.assert_close(result.state.values, expected, atol=TOLERANCE, rtol=0)

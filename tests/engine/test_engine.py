@@ -33,9 +33,7 @@ Request = Callable[..., GenerationRequest]
 def request_for(model: DeltaMemModel, make_prompt: MakePrompt) -> Request:
     """A request of `tokens` tokens from an empty state; keywords override."""
 
-    def make(
-        *, first: int = 10, tokens: int = 8, max_new_tokens: int = 6, **fields: object
-    ) -> GenerationRequest:
+    def make(*, first: int = 10, tokens: int = 8, max_new_tokens: int = 6, **fields: object) -> GenerationRequest:
         given: dict[str, object] = {
             "prompt": make_prompt(range(first, first + tokens)),
             "state": model.empty_state(),
@@ -177,9 +175,7 @@ def test_a_callback_that_raises_fails_only_its_own_request(
     assert good.result(60).token_ids == engine.submit(request_for(first=30)).result(60).token_ids
 
 
-def test_an_error_of_ours_in_a_callback_reaches_the_caller_as_it_is(
-    engine: Engine, request_for: Request
-) -> None:
+def test_an_error_of_ours_in_a_callback_reaches_the_caller_as_it_is(engine: Engine, request_for: Request) -> None:
     def closed(_: list[int]) -> Prompt:
         raise TemplateError("the template refuses this answer")
 
@@ -240,9 +236,7 @@ def test_closing_fails_what_runs_and_what_waits(
     engine.close()
 
 
-def test_a_dropped_engine_ends_its_thread_and_lets_the_model_go(
-    make_model: MakeModel, make_prompt: MakePrompt
-) -> None:
+def test_a_dropped_engine_ends_its_thread_and_lets_the_model_go(make_model: MakeModel, make_prompt: MakePrompt) -> None:
     model = make_model()
     engine = Engine(model)
     request = GenerationRequest(
@@ -259,9 +253,7 @@ def test_a_dropped_engine_ends_its_thread_and_lets_the_model_go(
     assert reference() is None
 
 
-def test_more_requests_than_fit_one_batch_are_all_answered(
-    model: DeltaMemModel, request_for: Request
-) -> None:
+def test_more_requests_than_fit_one_batch_are_all_answered(model: DeltaMemModel, request_for: Request) -> None:
     with Engine(model, max_batch_size=2) as engine:
         generations = [engine.submit(request_for(first=10 + n, max_new_tokens=1 + n % 4)) for n in range(9)]
         for n, generation in enumerate(generations):

@@ -55,6 +55,4 @@ def test_the_same_seed_draws_the_same_tokens_for_any_float_dtype() -> None:
 def test_nan_is_refused_whatever_the_temperature() -> None:
     for temperature in (0.0, 1.0):
         with pytest.raises(EngineError, match="NaN"):
-            TokenSampler(temperature=temperature, top_k=0, top_p=1.0, seed=0)(
-                torch.tensor([0.0, float("nan")])
-            )
+            TokenSampler(temperature=temperature, top_k=0, top_p=1.0, seed=0)(torch.tensor([0.0, float("nan")]))

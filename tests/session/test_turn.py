@@ -121,6 +121,19 @@ def test_the_prompt_never_grows_with_the_conversation(
     assert info.absorbed_messages == 100
 
 
+def test_an_ordinary_turn_runs_its_prompt_once(make_loaded: MakeLoaded, options: Options, user: Say) -> None:
+    """What was fed is the beginning of the finished turn, so only the closing tokens are left to feed."""
+    loaded = make_loaded()
+    lengths: list[int] = []
+    loaded.model.register_forward_pre_hook(lambda _, arguments: lengths.append(arguments[0].shape[1]))
+    with MemorySession(SessionConfig(store="memory://"), loaded=loaded) as session:
+        reply = session.reply([user("Hello.")], agent_id="a", options=options(tokens=5))
+    prompt, *single, closing = lengths
+    assert prompt == reply.prompt_tokens
+    assert single == [1] * 4
+    assert closing <= 3
+
+
 # The same state from any history
 
 
