@@ -6,14 +6,14 @@ import gc
 import re
 from pathlib import Path
 
-import langchain_dmem
 import pytest
-from llama_index.llms import dmem as llama_index_dmem
 
+import langchain_dmem
 from dmem_agents import LoadedModel, MemorySession, SessionConfig
 from dmem_agents.layers.config import DeltaMemConfig
 from dmem_agents.model.attach import attach
 from dmem_agents.testing.tiny_model import tiny_model, tiny_tokenizer
+from llama_index.llms import dmem as llama_index_dmem
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)

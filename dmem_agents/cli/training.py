@@ -48,7 +48,8 @@ def train(
     model = attach(backbone, plan.memory)
     if plan.start_from:
         model.load_adapter_parameters(load_adapter_tensors(plan.start_from))
-    callback = CurveCallback(every_steps=plan.evaluate_every_steps, measure_recall=_recall(plan, model, ChatTokenizer(tokenizer)))
+    recall = _recall(plan, model, ChatTokenizer(tokenizer))
+    callback = CurveCallback(every_steps=plan.evaluate_every_steps, measure_recall=recall)
     folder = train_adapter(plan, model, tokenizer, output, callbacks=[callback], show_progress=sys.stderr.isatty())
     typer.echo(f"The adapter is in {folder}; its curve in {output / 'curve.png'}. Try it: dmem chat --adapter {folder}")
 
