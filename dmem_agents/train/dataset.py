@@ -8,11 +8,13 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
+from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.train.batching import Collator, TrainingBatch
-from dmem_agents.train.data import AgentLife, Episode
+from dmem_agents.train.data import AgentLife, Episode, EpisodeSource
+from dmem_agents.train.data.records import ChatRecords
 from dmem_agents.train.data.tables.wording import REPEAT_ALL
-from dmem_agents.train.recipe import Recipe
+from dmem_agents.train.recipe import Recipe, Stage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,20 +36,30 @@ class CurriculumDataset(Dataset[Item]):
     def __init__(self, recipe: Recipe, *, conversations_per_step: int) -> None:
         self.recipe = recipe
         self.conversations_per_step = conversations_per_step
-        self._sources: dict[int, AgentLife] = {}
+        self._records = ChatRecords.load(recipe.episodes_file) if recipe.episodes_file else None
+        self._sources: dict[int, EpisodeSource] = {}
 
     def __len__(self) -> int:
         return self.recipe.steps * self.conversations_per_step
 
     def __getitem__(self, index: int) -> Item:
-        stage = self.recipe.stage_at(index // self.conversations_per_step)
-        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stage.life.items()}
-        source = self._sources.setdefault(id(stage), AgentLife(split="train", **settings))
+        source = self._source(self.recipe.stage_at(index // self.conversations_per_step))
         rng = random.Random(f"{self.recipe.optimisation.seed}/{index}")
         episodes = [source.sample(rng)]
         if episodes[0].task != "reconstruct" and rng.random() < self.recipe.optimisation.reconstruct_share:
             episodes.append(_repetition(episodes[0], rng))
         return Item(index=index, episodes=tuple(episodes))
+
+    def _source(self, stage: Stage) -> EpisodeSource:
+        if self._records is not None:
+            return self._records
+        if id(stage) not in self._sources:
+            settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stage.life.items()}
+            try:
+                self._sources[id(stage)] = AgentLife(split="train", **settings)
+            except TypeError as error:
+                raise ConfigError(f"Unknown setting in a stage's `life`: {error}") from error
+        return self._sources[id(stage)]
 
 
 def _repetition(episode: Episode, rng: random.Random) -> Episode:

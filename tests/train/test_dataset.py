@@ -1,0 +1,89 @@
+"""The curriculum's items: the same on every run, from the life of agents or from a file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dmem_agents.errors import ConfigError
+from dmem_agents.train.data.records import ChatRecords
+from dmem_agents.train.dataset import CurriculumDataset
+from dmem_agents.train.recipe import Recipe
+
+CHAT = [
+    ("system", "Be brief."),
+    ("user", "I live in Oslo."),
+    ("assistant", "Ok."),
+    ("user", "Where?"),
+    ("assistant", "Oslo."),
+]
+
+
+def line(*pairs: tuple[str, str]) -> str:
+    return json.dumps({"messages": [{"role": role, "content": content} for role, content in pairs]})
+
+
+def test_items_depend_on_seed_and_index_alone():
+    recipe = Recipe.from_dict({"stages": [{"steps": 3}, {"steps": 2, "life": {"facts": [2, 2]}}]})
+    first, second = (CurriculumDataset(recipe, conversations_per_step=2) for _ in range(2))
+    assert len(first) == 10
+    assert first[7] == second[7]
+    assert first[7].episodes != first[6].episodes
+
+
+def test_a_stage_has_its_own_settings():
+    stages = [
+        {"steps": 1, "life": {"facts": [1, 1], "tasks": {"recall": 1.0}}},
+        {"steps": 1, "life": {"facts": [4, 4], "tasks": {"recall": 1.0}}},
+    ]
+    dataset = CurriculumDataset(Recipe.from_dict({"stages": stages}), conversations_per_step=2)
+    assert [dataset[i].episodes[0].cell["facts"] for i in range(2)] == [1, 1]
+    assert dataset[2].episodes[0].cell["facts"] == 4
+
+
+def test_a_repetition_asks_for_what_the_user_said():
+    recipe = Recipe.from_dict({"stages": [{"steps": 4}], "optimisation": {"reconstruct_share": 1.0}})
+    item = next(i for i in CurriculumDataset(recipe, conversations_per_step=2) if len(i.episodes) == 2)
+    asked, repeated = item.episodes
+    assert repeated.written == asked.written
+    assert repeated.target.content == " ".join(m.content for m in asked.written if m.role == "user")
+
+
+def test_an_unknown_setting_of_a_stage_is_an_error():
+    recipe = Recipe.from_dict({"stages": [{"steps": 1, "life": {"fact": [1, 1]}}]})
+    with pytest.raises(ConfigError, match="fact"):
+        CurriculumDataset(recipe, conversations_per_step=1)[0]
+
+
+def test_a_file_of_chats_asks_for_the_last_answer_and_writes_what_came_before(tmp_path):
+    path = tmp_path / "chats.jsonl"
+    path.write_text(line(*CHAT) + "\n\n")
+    (episode,) = ChatRecords.load(path).episodes
+    assert [m.content for m in episode.written] == ["I live in Oslo.", "Ok."]
+    assert [m.content for m in episode.visible] == ["Be brief.", "Where?"]
+    assert episode.target.content == "Oslo."
+    recipe = Recipe.from_dict({"stages": [{"steps": 1}], "episodes_file": str(path)})
+    assert CurriculumDataset(recipe, conversations_per_step=1)[0].episodes[0] == episode
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "found no line"),
+        ("{", "line 1"),
+        (line(*CHAT) + '\n{"messages": 3}', "line 2"),
+        (line(*CHAT[:-1]), "line 1"),
+        (line(("user", "Hi"), ("robot", "Ho")), "role"),
+    ],
+)
+def test_a_file_without_targets_says_where(tmp_path, text, says):
+    path = tmp_path / "chats.jsonl"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=says):
+        ChatRecords.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.jsonl"):
+        ChatRecords.load(tmp_path / "none.jsonl")
