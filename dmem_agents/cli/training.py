@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from dmem_agents.tokenization import ChatTokenizer
     from dmem_agents.train.recipe import Recipe
 
-_SMOKE_STEPS = 2
-
 
 def train(
     recipe: Annotated[Path, typer.Option("--recipe", "-r", help="TOML file that says everything about the run.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of checkpoints, curve and adapter.")] = Path(
         "runs/adapter"
     ),
-    smoke: Annotated[bool, typer.Option("--smoke", help="Two steps of every stage: does it run at all?")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="One small step of every stage: does it run at all?")] = False,
     device: DeviceOption = "auto",
 ) -> None:
     """Train an adapter. Run the same command again to go on after an interruption."""
@@ -55,10 +53,15 @@ def train(
 
 
 def _shortened(recipe: Recipe) -> Recipe:
-    stages = tuple(dataclasses.replace(stage, steps=_SMOKE_STEPS) for stage in recipe.stages)
-    last = _SMOKE_STEPS * len(stages)
+    stages = tuple(dataclasses.replace(stage, steps=1) for stage in recipe.stages)
+    small = dataclasses.replace(recipe.optimisation, conversations_per_step=2)
     return dataclasses.replace(
-        recipe, stages=stages, save_every_steps=last, evaluate_every_steps=last, evaluate_episodes=4
+        recipe,
+        stages=stages,
+        optimisation=small,
+        save_every_steps=len(stages),
+        evaluate_every_steps=len(stages),
+        evaluate_episodes=2,
     )
 
 
