@@ -8,6 +8,7 @@ from itertools import zip_longest
 import torch
 
 from dmem_agents.engine import Engine, GenerationRequest, SamplingParams
+from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.session.prompts import closed_prompt, open_prompt
 from dmem_agents.state import MemoryState
@@ -78,6 +79,31 @@ def answer_all(
         for shown, state in zip(questions, states, strict=True)
     ]
     return [chat.decode(generation.result().token_ids) for generation in running]
+
+
+def strangers(pasts: Sequence[Sequence[Message]], values: Sequence[str] | None = None) -> list[int]:
+    """For each past the index of another one, whose state is its stranger's: the next, round the end.
+
+    Args:
+        pasts: what was told to each agent.
+        values: what each is asked for; a past that says it is passed over while there is another, since a hit out
+            of it would look like a leak.
+
+    Raises:
+        ConfigError: a past for which there is no other, because all are equal or there is only one.
+    """
+    count = len(pasts)
+    told = [" ".join(m.content for m in past).lower() for past in pasts]
+    found = []
+    for own in range(count):
+        others = [j % count for j in range(own + 1, own + count) if told[j % count] != told[own]]
+        if not others:
+            raise ConfigError(
+                f"Expected at least two different pasts, so that one can be another's stranger; got {count}, all equal."
+            )
+        value = values[own].lower() if values else ""
+        found.append(next((j for j in others if not value or value not in told[j]), others[0]))
+    return found
 
 
 def corrupted(state: MemoryState) -> MemoryState:

@@ -2,19 +2,20 @@
 
 Protocol (`delta-mem.md` §8, state-only ablation): the past is written turn by turn from an empty state; then a fresh
 prompt holds the question alone and the state is frozen; the greedy answer counts when it contains the asked value.
-Only the difference between the own and a stranger's state shows memory of this past.
+Only the difference between the own and a stranger's state shows memory of this past. The stranger's past doesn't
+say the asked value.
 """
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from dmem_agents.engine import Engine
 from dmem_agents.errors import ConfigError
-from dmem_agents.evaluate.memories import absorb_all, answer_all, corrupted
+from dmem_agents.evaluate.memories import absorb_all, answer_all, corrupted, strangers
+from dmem_agents.evaluate.statistics import Share
 from dmem_agents.messages import Message
 from dmem_agents.state import MemoryState
 from dmem_agents.tokenization import ChatTokenizer
@@ -51,26 +52,6 @@ class RecallEpisode(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
-    """Hits among n trials."""
-
-    hits: int
-    n: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson score interval at 95 %."""
-        z, p = 1.959964, self.hits / self.n
-        spread = z * math.sqrt(p * (1 - p) / self.n + z * z / (4 * self.n**2))
-        middle, scale = p + z * z / (2 * self.n), 1 + z * z / self.n
-        return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values: hits, n, rate and the interval."""
-        return {"hits": self.hits, "n": self.n, "rate": self.hits / self.n, "wilson_95": list(self.interval)}
-
-
 def measure_recall(
     engine: Engine,
     chat: ChatTokenizer,
@@ -87,7 +68,7 @@ def measure_recall(
         chat: its tokenizer.
         episodes: at least two, so that there is a stranger.
         controls: what to compare.
-        rows: episodes in memory at once.
+        rows: about how many episodes are run together; each part has at least two, so that there is a stranger.
         on_progress: told how many episodes were done since the last call.
 
     Returns:
@@ -102,8 +83,7 @@ def measure_recall(
         )
     hits = dict.fromkeys(controls, 0)
     samples: list[dict[str, str]] = []
-    for start in range(0, len(episodes), rows):
-        part = episodes[start : start + rows]
+    for part in _parts(episodes, rows):
         answers = _answers(engine, chat, part, controls)
         for control, texts in answers.items():
             hits[control] += sum(is_hit(e, text) for e, text in zip(part, texts, strict=True))
@@ -115,8 +95,20 @@ def measure_recall(
 
 
 def is_hit(episode: RecallEpisode, answer: str) -> bool:
-    """Whether the answer contains the asked value; for what was never said, whether it says so."""
-    return (episode.value or UNTOLD).lower() in answer.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    """Whether the answer contains the asked value as whole words; for what was never said, whether it says so.
+
+    Upper and lower case are the same. "7" is not in "17", as it is under MemoryAgentBench's rule.
+    """
+    wanted = re.escape((episode.value or UNTOLD).lower())
+    said = answer.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return re.search(rf"(?<!\w){wanted}(?!\w)", said) is not None
+
+
+def _parts(episodes: Sequence[RecallEpisode], rows: int) -> list[Sequence[RecallEpisode]]:
+    """Consecutive parts of nearly equal sizes, about `rows` each and never a single episode."""
+    count = max(1, min(-(-len(episodes) // rows), len(episodes) // 2))
+    bounds = [len(episodes) * i // count for i in range(count + 1)]
+    return [episodes[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
 
 
 def _answers(
@@ -127,11 +119,12 @@ def _answers(
     empty = [MemoryState.zeros(engine.layout)] * len(episodes)
     needs_states = any(control not in ("none", "text") for control in controls)
     own = absorb_all(engine, chat, [e.written for e in episodes]) if needs_states else empty
+    other = strangers([e.written for e in episodes], [e.value for e in episodes]) if "stranger" in controls else []
     ways: Mapping[Control, Callable[[], list[str]]] = {
         "none": lambda: answer_all(engine, chat, questions, empty),
         "own": lambda: answer_all(engine, chat, questions, own),
         "online": lambda: answer_all(engine, chat, questions, own, online=True),
-        "stranger": lambda: answer_all(engine, chat, questions, [*own[1:], own[0]]),
+        "stranger": lambda: answer_all(engine, chat, questions, [own[i] for i in other]),
         "corrupted": lambda: answer_all(engine, chat, questions, [corrupted(s) for s in own]),
         "text": lambda: answer_all(engine, chat, with_text, empty),
         "text+own": lambda: answer_all(engine, chat, with_text, own),
