@@ -111,9 +111,7 @@ def align(
         ConfigError: `on_divergence` is none of its values.
     """
     if on_divergence not in ("absorb_new", "rebuild", "error"):
-        raise ConfigError(
-            f'Expected on_divergence as "absorb_new", "rebuild" or "error", got {on_divergence!r}.'
-        )
+        raise ConfigError(f'Expected on_divergence as "absorb_new", "rebuild" or "error", got {on_divergence!r}.')
     chat = _Chat(incoming)
     base = watermark.base()
     rolls_back = regenerate and watermark.turn_length > 0
@@ -164,9 +162,7 @@ def shown_context(
     Raises:
         ConfigError: `context` is none of these.
     """
-    if context not in ("turn", "full") and (
-        isinstance(context, bool) or not isinstance(context, int) or context < 0
-    ):
+    if context not in ("turn", "full") and (isinstance(context, bool) or not isinstance(context, int) or context < 0):
         raise ConfigError(f'Expected context as "turn", "full" or a number of messages, got {context!r}.')
     earlier = [i for i, m in enumerate(incoming) if m.role != "system" and i < plan.turn[0]]
     if context == "full":
@@ -221,9 +217,7 @@ def _find_run(digests: Sequence[bytes], known: Watermark) -> _Run | None:
     best: tuple[tuple[int, bool, bool, int], _Run] | None = None
     for end in range(1, len(digests) + 1):
         length = 0
-        while (
-            length < min(end, len(known.digests)) and digests[end - 1 - length] == known.digests[-1 - length]
-        ):
+        while length < min(end, len(known.digests)) and digests[end - 1 - length] == known.digests[-1 - length]:
             length += 1
         first = end - length
         if length >= 2 or (length == 1 and (first == 0 or len(known.digests) == 1)):

