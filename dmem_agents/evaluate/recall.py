@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal, Protocol
 
 from dmem_agents.engine import Engine
@@ -108,7 +109,7 @@ def _parts(episodes: Sequence[RecallEpisode], rows: int) -> list[Sequence[Recall
     """Consecutive parts of nearly equal sizes, about `rows` each and never a single episode."""
     count = max(1, min(-(-len(episodes) // rows), len(episodes) // 2))
     bounds = [len(episodes) * i // count for i in range(count + 1)]
-    return [episodes[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [episodes[start:end] for start, end in pairwise(bounds)]
 
 
 def _answers(
