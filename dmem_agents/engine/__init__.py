@@ -10,6 +10,7 @@ from dmem_agents.engine.requests import (
     GenerationResult,
     Prompt,
     SamplingParams,
+    TokenConstraint,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "GenerationResult",
     "Prompt",
     "SamplingParams",
+    "TokenConstraint",
 ]

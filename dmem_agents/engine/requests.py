@@ -7,7 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
+
+from torch import Tensor
 
 from dmem_agents.errors import ConfigError, DmemError, EngineError
 from dmem_agents.state.memory_state import MemoryState
@@ -72,6 +74,20 @@ class Prompt:
         return len(self.input_ids)
 
 
+class TokenConstraint(Protocol):
+    """Keeps one answer to a form. It belongs to one request and follows that request's tokens."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the answer is complete and nothing may follow."""
+
+    def allowed(self, scores: Tensor) -> Tensor:
+        """Scores `[V]`, with −inf for every token that may not come next."""
+
+    def advance(self, token_id: int) -> None:
+        """Take note of the next token, a stop token included."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationRequest:
     """One row of a batch: what to run, from which state, and how to go on."""
@@ -88,6 +104,8 @@ class GenerationRequest:
     """None generates nothing: the prompt is written, and that is all."""
     stop_ids: frozenset[int] = frozenset()
     """Tokens that end the answer; neither part of it nor fed."""
+    constraint: TokenConstraint | None = None
+    """What the answer is kept to, before tokens are chosen; an error in it fails this request alone."""
     on_token: Callable[[int], bool] | None = None
     """Called in the engine's thread with every new token; True ends the answer with it."""
     closed_turn: Callable[[list[int]], Prompt] | None = None

@@ -46,14 +46,19 @@ class Row:
         """Take the next token from this row's scores `[V]`, and note it when that ends the answer.
 
         Raises:
-            DmemError: the scores or the request's own callback failed; only this row is concerned.
+            DmemError: the scores, or the request's own callback or constraint failed; only this row is concerned.
         """
-        token = self._sampler(scores)
+        constraint = self.request.constraint
+        token = self._sampler(scores if constraint is None else guarded(constraint.allowed, scores))
+        if constraint is not None:
+            guarded(constraint.advance, token)
         if token in self.request.stop_ids:
             self.finish_reason = "stop"
             return
         self.answer.append(token)
         if self.request.on_token is not None and guarded(self.request.on_token, token):
+            self.finish_reason = "stop"
+        elif constraint is not None and constraint.stopped:
             self.finish_reason = "stop"
         elif self.request.sampling is not None and len(self.answer) >= self.request.sampling.max_new_tokens:
             self.finish_reason = "length"
