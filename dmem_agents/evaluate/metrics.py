@@ -109,7 +109,8 @@ def _stems(text: str) -> list[str]:
 
 @functools.cache
 def _stem(word: str) -> str:
-    from nltk.stem import PorterStemmer  # of the extra `eval`; its rules are in the code, nothing is downloaded
+    # Of the extra `eval`; its rules are in the code, nothing is downloaded.
+    from nltk.stem import PorterStemmer  # type: ignore[import-untyped]  # it ships no types
 
     stem: str = PorterStemmer().stem(word)
     return stem

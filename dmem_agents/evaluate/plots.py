@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STYLE = {
-    "own": ("#0b6e4f", "own state"),
-    "online": ("#57b894", "own state, live turn"),
-    "text": ("#2f4b7c", "whole text in the prompt"),
-    "text+own": ("#86a8d9", "whole text, and own state"),
+    "own": ("#1b9e77", "own state"),
+    "online": ("#8fd3bd", "own state, live turn"),
+    "text": ("#4c72b0", "whole text in the prompt"),
+    "text+own": ("#a9c1e6", "whole text, and own state"),
     "stranger": ("#d1495b", "a stranger's state"),
     "corrupted": ("#edae49", "own state, corrupted"),
     "none": ("#8a8a8a", "no state"),
@@ -34,7 +34,7 @@ def draw_recall(cells: Mapping[str, Mapping[str, Any]], distances: Mapping[str, 
 
     controls = [c for c in _STYLE if any(c in found["controls"] for found in cells.values())]
     along = sorted((turns, name) for name, turns in distances.items() if name in cells)
-    height = 0.6 + len(cells) * (0.3 + 0.105 * len(controls))
+    height = 0.6 + len(cells) * (0.22 + 0.075 * len(controls))
     figure = Figure(figsize=(9, max(height, 2.5) + (3.4 if len(along) > 1 else 0)), layout="constrained")
     if len(along) > 1:
         bars, line = figure.subplots(2, height_ratios=[max(height, 2.5), 3.2])
@@ -68,11 +68,13 @@ def _draw_bars(axes: Axes, cells: Mapping[str, Mapping[str, Any]], controls: Seq
             error_kw={"elinewidth": 0.8, "capsize": 1.5, "ecolor": "#333333"},
         )
     sizes = [next(iter(found["controls"].values()))["n"] for found in cells.values()]
-    axes.set_yticks(range(len(cells)), [f"{name}\nn = {n}" for name, n in zip(cells, sizes, strict=True)])
-    axes.invert_yaxis()
+    equal = len(set(sizes)) == 1
+    names = list(cells) if equal else [f"{name}\nn = {n}" for name, n in zip(cells, sizes, strict=True)]
+    axes.set_yticks(range(len(cells)), names)
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.set_xlim(0, 102)
-    axes.set_xlabel("asked value in the free greedy answer (%), Wilson interval at 95 %")
+    count = f"; n = {sizes[0]}" if equal else ""
+    axes.set_xlabel(f"asked value in the free greedy answer (%), Wilson interval at 95 %{count}")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)

@@ -3,6 +3,7 @@
 Synthetic-Persona-Chat: User 1 talks to the agent, which speaks User 2's lines. Each user line and its reply is a turn.
 The question is what the agent knows about the user; the gold answer is those sentences of the published persona
 that the user's written lines speak of (at least half of their words of four letters or more), in the second person.
+At most the first 24 messages are written.
 
 LongMemEval-oracle: the turns marked `has_answer` are written, each marked answer with the user message before it,
 in the order of the sessions' dates, without the dates. Left out: abstention questions, whose evidence is that there is
@@ -14,10 +15,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from dmem_agents.errors import ConfigError
 from dmem_agents.evaluate.likelihood import GoldEpisode
 from dmem_agents.messages import Message
 
@@ -40,6 +40,8 @@ def persona_episodes(
     *,
     seed: int,
     second_person: Callable[[str], str],
+    count_tokens: Callable[[str], int],
+    most_tokens: int = 256,
     most_messages: int = 24,
 ) -> list[GoldEpisode]:
     """Up to `n` conversations of Synthetic-Persona-Chat, drawn by `seed`.
@@ -49,14 +51,18 @@ def persona_episodes(
         n: most episodes; rows whose user tells nothing of the persona are passed over.
         seed: of the draw.
         second_person: turns "I love my dog." into "You love your dog.".
+        count_tokens: length of a message's text.
+        most_tokens: of one written message; a conversation with a longer one is left out.
         most_messages: written of one conversation, from its start.
     """
-    episodes = []
+    episodes: list[GoldEpisode] = []
     for row in _shuffled(rows, seed):
+        if len(episodes) == n:
+            break
         written = _dialogue(row["Best Generated Conversation"])[:most_messages]
         said = set(_WORD.findall(" ".join(m.content for m in written if m.role == "user").lower()))
         told = [line.strip() for line in row["user 1 personas"].splitlines() if _is_told(line, said)]
-        if told and len(episodes) < n:
+        if told and all(count_tokens(m.content) <= most_tokens for m in written):
             answer = " ".join(second_person(line) for line in told)
             episodes.append(
                 GoldEpisode(written=tuple(written), question=PERSONA_QUESTION, answer=answer, kind="persona")
@@ -70,7 +76,7 @@ def longmemeval_episodes(
     *,
     seed: int,
     count_tokens: Callable[[str], int],
-    most_tokens: int = 512,
+    most_tokens: int = 256,
 ) -> list[GoldEpisode]:
     """Up to `n` questions of LongMemEval-oracle with their evidence turns, drawn by `seed`.
 
@@ -83,8 +89,10 @@ def longmemeval_episodes(
     """
     episodes: list[GoldEpisode] = []
     for record in _shuffled(records, seed):
+        if len(episodes) == n:
+            break
         kind = str(record["question_type"])
-        if len(episodes) == n or str(record["question_id"]).endswith("_abs") or kind == "single-session-preference":
+        if str(record["question_id"]).endswith("_abs") or kind == "single-session-preference":
             continue
         written = _evidence(record)
         if written and all(count_tokens(m.content) <= most_tokens for m in written):
@@ -129,9 +137,3 @@ def _evidence(record: Mapping[str, Any]) -> list[Message]:
         }
         chosen += [Message(role=session[i]["role"], content=session[i]["content"]) for i in sorted(marked)]
     return chosen
-
-
-def require_episodes(episodes: Sequence[GoldEpisode], name: str) -> None:
-    """Raise `ConfigError` unless there are at least two."""
-    if len(episodes) < 2:
-        raise ConfigError(f"Expected at least two usable episodes in {name}, to have a stranger; got {len(episodes)}.")
