@@ -30,7 +30,7 @@ class Watermark:
     """How far an agent's state has come. Raises `StateError` for counts that contradict each other."""
 
     digests: tuple[bytes, ...] = ()
-    """Digests of the last absorbed messages, oldest first."""
+    """Digests of the last absorbed messages, oldest first. The lowest bit of each: whether the agent itself said it."""
     absorbed: int = 0
     """Messages absorbed in all; more than `digests` holds once the oldest were dropped."""
     turn_length: int = 0
@@ -43,6 +43,16 @@ class Watermark:
                 f"({self.turn_length}) as absorbed messages, got {self.absorbed} absorbed. The record is "
                 "damaged: restore it from an export, or forget the agent."
             )
+
+    @property
+    def messages(self) -> tuple[bytes, ...]:
+        """`digests` without who said them, to compare with those of incoming messages."""
+        return tuple(map(_unmarked, self.digests))
+
+    @property
+    def ends_in_own_answer(self) -> bool:
+        """Whether the last absorbed message is an answer that the agent gave, not one that a caller brought."""
+        return bool(self.digests) and self.digests[-1] != _unmarked(self.digests[-1])
 
     def base(self) -> Watermark:
         """The watermark of base, as far as the kept digests know it."""
@@ -97,6 +107,10 @@ def align(
     System messages are shown by the caller of this function and never aligned. A call with one user message
     brings new text, even text that was said before.
 
+    Messages that fit base and then leave the current turn are an edit of it where the caller sends back an answer
+    of ours, so carries the history. Where base ends in messages that the caller brought, they may as well be a
+    prompt's fixed examples before the next question: nothing is rolled back for them without `regenerate`.
+
     Args:
         incoming: The messages of this call, in order.
         watermark: How far the agent's stored state has come.
@@ -121,7 +135,10 @@ def align(
         run = _find_run(chat.digests, watermark)
         if run is not None:
             return _continue(chat, watermark, run)
-    run = _find_run(chat.digests, base) or _reopened(chat.digests, watermark, anyhow=rolls_back)
+    run = _find_run(chat.digests, base)
+    if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
+        return _diverged(chat, watermark, on_divergence)
+    run = run or _reopened(chat.digests, watermark, anyhow=rolls_back)
     if run is not None:
         return _plan(chat, "base", base, run)
     if not _contradicts(chat.digests, watermark):
@@ -140,7 +157,7 @@ def next_watermark(
         answer: Digest of the answer; None when none was generated.
         max_digests: So many digests are kept, the newest ones.
     """
-    added = [digests[index] for index in plan.appended] + ([] if answer is None else [answer])
+    added = [_unmarked(digests[index]) for index in plan.appended] + ([] if answer is None else [_marked(answer)])
     current = set(plan.turn)
     return Watermark(
         digests=(*plan.kept.digests, *added)[-max_digests:],
@@ -176,7 +193,7 @@ class _Chat:
     def __init__(self, incoming: Sequence[Message]) -> None:
         self.index = [i for i, message in enumerate(incoming) if message.role != "system"]
         self.roles = [incoming[i].role for i in self.index]
-        self.digests = [incoming[i].digest() for i in self.index]
+        self.digests = [_unmarked(incoming[i].digest()) for i in self.index]
         if not self.index:
             raise MessageError(
                 f"Expected at least one message of a user, assistant or tool, got {len(incoming)} messages, "
@@ -209,25 +226,41 @@ class _Chat:
         return tuple(self.index[position] for position in positions)
 
 
-def _find_run(digests: Sequence[bytes], known: Watermark) -> _Run | None:
-    """The longest run of incoming messages that ends as `known` ends, when it is evidence enough.
+def _unmarked(digest: bytes) -> bytes:
+    return digest[:-1] + bytes([digest[-1] & 0xFE])
+
+
+def _marked(digest: bytes) -> bytes:
+    """The digest of something that the agent itself said."""
+    return digest[:-1] + bytes([digest[-1] | 0x01])
+
+
+def _find_run(digests: Sequence[bytes], watermark: Watermark) -> _Run | None:
+    """The longest run of incoming messages that ends as the absorbed ones end, when it is evidence enough.
 
     It is when nothing precedes it (a full or trimmed history), when it holds all we know, or two messages.
     """
+    known = watermark.messages
     best: tuple[tuple[int, bool, bool, int], _Run] | None = None
     for end in range(1, len(digests) + 1):
         length = 0
-        while length < min(end, len(known.digests)) and digests[end - 1 - length] == known.digests[-1 - length]:
+        while length < min(end, len(known)) and digests[end - 1 - length] == known[-1 - length]:
             length += 1
         first = end - length
-        if length >= 2 or (length == 1 and (first == 0 or len(known.digests) == 1)):
+        if length >= 2 or (length == 1 and (first == 0 or len(known) == 1)):
             # Among equally long runs of repeated texts: the one where a full history would have it, then
             # one that leaves nothing before it unexplained, then the latest.
-            explained = first == 0 or length == len(known.digests)
-            rank = (length, end == known.absorbed, explained, end)
+            explained = first == 0 or length == len(known)
+            rank = (length, end == watermark.absorbed, explained, end)
             if best is None or rank > best[0]:
                 best = (rank, _Run(first, end))
     return best[1] if best else None
+
+
+def _is_edit(digests: Sequence[bytes], watermark: Watermark, run: _Run) -> bool:
+    """Whether messages that fit base up to `run` belong to the current turn, rather than to another beside it."""
+    opening = watermark.messages[-watermark.turn_length]
+    return watermark.base().ends_in_own_answer or run.end == len(digests) or digests[run.end] == opening
 
 
 def _reopened(digests: Sequence[bytes], watermark: Watermark, *, anyhow: bool) -> _Run | None:
@@ -239,7 +272,7 @@ def _reopened(digests: Sequence[bytes], watermark: Watermark, *, anyhow: bool) -
     length = watermark.turn_length
     if not 0 < length <= len(watermark.digests):
         return None
-    current = watermark.digests[-length:]
+    current = watermark.messages[-length:]
     stops_short = 2 <= len(digests) < length and current[: len(digests)] == tuple(digests)
     if stops_short or (anyhow and (digests[0] == current[0] or length == watermark.absorbed)):
         return _Run(0, 0)
@@ -250,7 +283,7 @@ def _contradicts(digests: Sequence[bytes], watermark: Watermark) -> bool:
     """Whether some of the absorbed history is in `digests`: its first message, or any two in a row."""
     if len(digests) < 2:
         return False
-    known = watermark.digests
+    known = watermark.messages
     return digests[0] in known or not set(pairwise(known)).isdisjoint(pairwise(digests))
 
 
@@ -281,7 +314,7 @@ def _plan(chat: _Chat, start: Start, kept: Watermark, run: _Run = _NOTHING) -> T
 
 def _diverged(chat: _Chat, watermark: Watermark, on_divergence: OnDivergence) -> TurnPlan:
     """Follow `on_divergence` for messages that contradict what was absorbed before the current turn."""
-    known = Counter(watermark.digests)
+    known = Counter(watermark.messages)
     new = []
     for position, digest in enumerate(chat.digests):
         said_now = position == len(chat) - 1 and chat.roles[position] == "user"
@@ -292,12 +325,14 @@ def _diverged(chat: _Chat, watermark: Watermark, on_divergence: OnDivergence) ->
     what = (
         f"Expected messages that continue the {watermark.absorbed} absorbed ones, or those before the "
         f"current turn of {watermark.turn_length}; got {len(chat)}, of which {len(chat) - len(new)} were "
-        "absorbed, but in another order or place: the history was edited further back than the last turn."
+        "absorbed, but in another order or place: the history was edited further back than the agent's last answers, "
+        "or opens with the same examples at every call."
     )
     if on_divergence == "error":
         raise HistoryDivergedError(
-            f'{what} Send the history as it was answered, or choose on_divergence="absorb_new" (absorb what '
-            'is new on top) or "rebuild" (absorb these messages into an empty state, which replaces the old).'
+            f"{what} Send the history as it was answered, ask to regenerate the current turn, or choose "
+            'on_divergence="absorb_new" (absorb what is new on top) or "rebuild" (absorb these messages into an '
+            "empty state, which replaces the old)."
         )
     if on_divergence == "rebuild":
         plan = _plan(chat, "empty", Watermark())

@@ -313,6 +313,52 @@ def test_fixed_opening_messages_do_not_roll_back_the_turn_before() -> None:
     assert agent.texts() == ["rules", "q1", "a1", "q2", "a2"]
 
 
+EXAMPLES = [user("2+2"), said("4")]
+
+
+@pytest.mark.parametrize("before", [(), TWO_TURNS], ids=["new agent", "known agent"])
+def test_fixed_examples_before_each_question_roll_nothing_back(before: tuple[Message, ...]) -> None:
+    agent = told(*before)
+    for number in (1, 2, 3):
+        plan = agent.turn([*EXAMPLES, user(f"q{number}")], said(f"r{number}"))
+        assert plan.diverged == (number > 1)
+    expected = ["2+2", "4", "q1", "r1", "q2", "r2", "q3", "r3"]
+    assert agent.texts() == [*(message.content for message in before), *expected]
+
+
+def test_a_question_after_fixed_examples_is_regenerated_when_it_is_asked_again() -> None:
+    agent = NaiveAgent()
+    agent.turn([*EXAMPLES, user("q1")], call())
+    agent.turn([*EXAMPLES, user("q1"), call(), result("r")], said("a1"))
+    agent.turn([*EXAMPLES, user("q1")], said("again"))
+    assert agent.texts() == ["2+2", "4", "q1", "again"]
+
+
+def test_an_edit_after_an_imported_history_replaces_the_turn_when_flagged_or_rebuilt() -> None:
+    """Without either it can't be told from fixed examples, so nothing is lost and a warning is given."""
+    edited = [*EXAMPLES, user("q1 edited")]
+    for options in ({"regenerate": True}, {"on_divergence": "rebuild"}):
+        agent = NaiveAgent()
+        agent.turn([*EXAMPLES, user("q1")], said("a1"))
+        agent.turn(edited, said("a1 edited"), **options)
+        assert agent.texts() == ["2+2", "4", "q1 edited", "a1 edited"]
+
+
+def test_an_edited_answer_after_an_imported_history_is_rolled_back_unflagged() -> None:
+    agent = NaiveAgent()
+    agent.turn([*EXAMPLES, user("q1")], said("a1"))
+    agent.turn([*EXAMPLES, user("q1"), said("a1 edited"), user("q2")], said("a2"))
+    assert agent.texts() == ["2+2", "4", "q1", "a1 edited", "q2", "a2"]
+
+
+def test_digests_say_which_answers_are_the_agents_own() -> None:
+    agent = NaiveAgent()
+    agent.turn([*EXAMPLES, user("q1")], said("a1"))
+    assert [digest[-1] & 1 for digest in agent.watermark.digests] == [0, 0, 0, 1]
+    assert agent.watermark.ends_in_own_answer
+    assert not agent.watermark.base().ends_in_own_answer
+
+
 def test_rebuild_absorbs_a_contradicting_history_into_an_empty_state() -> None:
     agent = three_turns()
     plan = agent.turn(EDITED, said("a4"), on_divergence="rebuild")
@@ -354,13 +400,13 @@ def test_the_watermark_keeps_a_bounded_tail_and_counts_on() -> None:
     for number in range(5):
         history += [user(f"u{number}"), said(f"a{number}")]
         agent.turn(history[:-1], history[-1])
-    assert agent.watermark.digests == tuple(message.digest() for message in history[-4:])
+    unmarked = Watermark(digests=tuple(message.digest() for message in history[-4:]), absorbed=4).messages
+    assert agent.watermark.messages == unmarked
+    assert len(agent.watermark.digests) == 4
     assert (agent.watermark.absorbed, agent.watermark.turn_length) == (10, 2)
 
 
-@pytest.mark.parametrize(
-    "counts", [{"turn_length": 1}, {"digests": (b"x",)}, {"turn_length": -1, "absorbed": 1}]
-)
+@pytest.mark.parametrize("counts", [{"turn_length": 1}, {"digests": (b"x",)}, {"turn_length": -1, "absorbed": 1}])
 def test_a_watermark_of_contradicting_counts_is_refused(counts: Any) -> None:
     with pytest.raises(StateError, match="forget the agent"):
         Watermark(**counts)
@@ -435,6 +481,7 @@ def test_new_turns_tool_loops_retries_and_edits_leave_what_the_caller_believes(d
     agent = NaiveAgent()
     finished: list[Message] = []  # the turns before the current one
     current: list[Message] = []
+    elsewhere: list[Message] = []  # answers that another model gave
     number = 0
 
     def text(kind: str) -> str:
@@ -449,14 +496,15 @@ def test_new_turns_tool_loops_retries_and_edits_leave_what_the_caller_believes(d
             current = [*current, result(text("r"))]
         elif action in ("retry", "edit") and current:
             opening = current[0] if action == "retry" else user(text("u"))
-            current = (
-                [opening] if action == "edit" else current[: data.draw(st.integers(1, len(current) - 1))]
-            )
+            current = [opening] if action == "edit" else current[: data.draw(st.integers(1, len(current) - 1))]
             flagged = not finished or data.draw(st.booleans(), label="flagged")
         else:
             finished, current = finished + current, [user(text("u"))]
             if action == "elsewhere":
                 finished = [*finished, user(text("u")), said(text("a"))]
+                elsewhere.append(finished[-1])
+        if action in ("retry", "edit") and finished and finished[-1] in elsewhere:
+            flagged = True  # otherwise it can't be told from fixed examples before another question
         history = finished + current
         new = len(current) + (2 if action == "elsewhere" else 0)
         sent = data.draw(st.integers(min(len(history), new + 1), len(history)), label="sent")
