@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         MemorySession as MemorySession,
         Reply as Reply,
         ReplyChunk as ReplyChunk,
+        SchemaNotEnforcedWarning as SchemaNotEnforcedWarning,
         SessionConfig as SessionConfig,
         TurnOptions as TurnOptions,
         open_session as open_session,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         open_async_store as open_async_store,
         open_store as open_store,
     )
+    from dmem_agents.tool_calling import InvalidToolCall as InvalidToolCall, ToolSchema as ToolSchema
 
 __version__ = "0.1.0"
 
@@ -80,14 +82,17 @@ _LAZY = {
     "DeltaMemConfig": "dmem_agents.layers.config",
     "DeltaMemModel": "dmem_agents.model.attach",
     "HistoryDivergedWarning": "dmem_agents.session",
+    "InvalidToolCall": "dmem_agents.tool_calling",
     "LoadedModel": "dmem_agents.model.loading",
     "MemorySession": "dmem_agents.session",
     "MemoryState": "dmem_agents.state.memory_state",
     "Reply": "dmem_agents.session",
     "ReplyChunk": "dmem_agents.session",
     "SamplingParams": "dmem_agents.engine",
+    "SchemaNotEnforcedWarning": "dmem_agents.session",
     "SessionConfig": "dmem_agents.session",
     "StateStore": "dmem_agents.store",
+    "ToolSchema": "dmem_agents.tool_calling",
     "TurnOptions": "dmem_agents.session",
     "agent": "dmem_agents.agents",
     "attach": "dmem_agents.model.attach",

@@ -6,7 +6,7 @@
 - `commands`  the commands, and the two drivers (blocking, asyncio) that carry them out
 - `job`       one call's plan as tokens: what is shown, what is written, and the numbers of the reply
 - `prompts`   shown messages → tokens, and which of them are written
-- `answer`    the answer's text as it grows: decoding, stop strings
+- `answer`    the answer's text as it grows: decoding, stop strings, tool calls
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dmem_agents.session.options import (
     HistoryDivergedWarning,
     Reply,
     ReplyChunk,
+    SchemaNotEnforcedWarning,
     SessionConfig,
     TurnOptions,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "MemorySession",
     "Reply",
     "ReplyChunk",
+    "SchemaNotEnforcedWarning",
     "SessionConfig",
     "TurnOptions",
     "open_session",

@@ -1,9 +1,12 @@
-"""An answer's text as its tokens arrive: decoding, stop strings, and what may be shown already."""
+"""An answer's text as its tokens arrive: decoding, stop strings, calls, and what may be shown already."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
+
+from dmem_agents.messages import Message, ToolCall
+from dmem_agents.tool_calling import InvalidToolCall, content_length, parse_tool_calls
 
 
 class Decoder(Protocol):
@@ -19,21 +22,29 @@ class Decoder(Protocol):
 class AnswerText:
     """Collects one answer: joined, what `push` and `finish` return is its text up to the first stop string.
 
-    Text that may be the beginning of a stop string is held back until it is known not to be.
+    Text that may be the beginning of a stop string is held back until it is known not to be, and so is what may
+    be a tool call where tools are on offer: calls are no part of the text.
 
     Args:
         decoder: fresh, for this answer alone.
         stops: non-empty texts.
+        finds_calls: whether tools are on offer.
     """
 
-    def __init__(self, decoder: Decoder, stops: Sequence[str]) -> None:
+    def __init__(self, decoder: Decoder, stops: Sequence[str], *, finds_calls: bool = False) -> None:
         self._decoder = decoder
         self._stops = tuple(stops)
+        self._finds_calls = finds_calls
+        self._written = ""
         self._shown = ""
         self._held = ""
         self._finished = False
         self.stopped = False
         """Whether a stop string ended the answer."""
+        self.tool_calls: tuple[ToolCall, ...] = ()
+        """After `finish`: the calls."""
+        self.invalid_tool_calls: tuple[InvalidToolCall, ...] = ()
+        """After `finish`: what was to be a call and is none."""
 
     @property
     def text(self) -> str:
@@ -42,14 +53,29 @@ class AnswerText:
 
     def push(self, token_id: int) -> str:
         """One more token; returns the text that may be shown now."""
-        return self._release(self._decoder.push(token_id), keep=True)
+        self._written += self._release(self._decoder.push(token_id), keep=True)
+        return self._show(self._written[: content_length(self._written)] if self._finds_calls else self._written)
 
     def finish(self) -> str:
         """The answer is over; returns the rest of its text, the first time."""
         if self._finished:
             return ""
         self._finished = True
-        return self._release(self._decoder.flush(), keep=False)
+        self._written += self._release(self._decoder.flush(), keep=False)
+        content = self._written
+        if self._finds_calls:
+            content, self.tool_calls, self.invalid_tool_calls = parse_tool_calls(self._written)
+        return self._show(content)
+
+    def message(self) -> Message:
+        """The answer as frameworks send it back."""
+        return Message(role="assistant", content=self._shown, tool_calls=self.tool_calls)
+
+    def _show(self, content: str) -> str:
+        """What `content` has beyond what was shown."""
+        more = content[len(self._shown) :]
+        self._shown += more
+        return more
 
     def _release(self, more: str, *, keep: bool) -> str:
         if self.stopped:
@@ -62,7 +88,6 @@ class AnswerText:
         else:
             end = len(self._held) - (self._possible_stop() if keep else 0)
         released, self._held = self._held[:end], self._held[end:]
-        self._shown += released
         return released
 
     def _possible_stop(self) -> int:

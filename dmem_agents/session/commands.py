@@ -39,6 +39,13 @@ class CallStore:
 
 
 @dataclass(frozen=True, slots=True)
+class Compute:
+    """Call something that takes a while and waits for nobody; not in the event loop's thread."""
+
+    call: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Sleep:
     """Wait."""
 
@@ -59,7 +66,7 @@ class Emit:
     chunk: ReplyChunk
 
 
-Command = LoadRuntime | CallStore | Sleep | NextEvent | Emit
+Command = LoadRuntime | CallStore | Compute | Sleep | NextEvent | Emit
 Commands = Generator[Command, Any, None]
 
 
@@ -128,6 +135,8 @@ def drive(
                     result = runtime()
                 case CallStore(call):
                     result = call(store())
+                case Compute(call):
+                    result = call()
                 case Sleep(seconds):
                     time.sleep(seconds)
                 case NextEvent(timeout_seconds):
@@ -161,6 +170,8 @@ async def drive_async(
                     result = await asyncio.to_thread(runtime)
                 case CallStore(call):
                     result = await _to_its_end(call(store()))
+                case Compute(call):
+                    result = await asyncio.to_thread(call)
                 case Sleep(seconds):
                     await asyncio.sleep(seconds)
                 case NextEvent(timeout_seconds):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from dmem_agents.engine import Engine, GenerationResult, Prompt, SamplingParams
 from dmem_agents.errors import AgentIdError, ConfigError, ContextOverflowError, MessageError
 from dmem_agents.messages import Message
+from dmem_agents.model.grammar import GrammarCompiler
 from dmem_agents.session.answer import AnswerText
 from dmem_agents.session.options import Reply, TurnOptions
 from dmem_agents.session.prompts import closed_prompt, open_prompt
@@ -22,6 +23,8 @@ class Runtime:
 
     engine: Engine
     chat: ChatTokenizer
+    grammars: GrammarCompiler
+    """Opens its library when a turn first needs it."""
     fingerprint: str
     max_context: int
     """Tokens that a prompt and its answer may have together."""
@@ -67,15 +70,18 @@ class Job:
         self._chat = runtime.chat
         self._max_context = runtime.max_context
         self._roles = call.options.write_roles
+        # Tools that must not be called are not shown: a small model would call them in words.
+        offered = () if call.options.tool_choice == "none" else call.options.tools
+        self._tools = [tool.as_openai() for tool in offered]
         context = shown_context(call.messages, plan, call.options.context)
         self._shown = self._with_system((*context, *plan.turn), up_to=len(call.messages))
         written = self._written(self._shown, plan.write)
         shown = [call.messages[index] for index in self._shown]
         write_answer = "assistant" in self._roles
         if call.generate:
-            self.prompt = open_prompt(self._chat, shown, written, write_answer=write_answer)
+            self.prompt = open_prompt(self._chat, shown, written, write_answer=write_answer, tools=self._tools)
         else:
-            self.prompt = closed_prompt(self._chat, shown, written)
+            self.prompt = closed_prompt(self._chat, shown, written, tools=self._tools)
         self.older = [] if call.options.read_only else [self._older(turn) for turn in plan.absorb]
 
     @property
@@ -99,13 +105,13 @@ class Job:
                     "split long text over several turns."
                 )
 
-    def closed(self, text: str) -> Prompt:
+    def closed(self, answer: Message) -> Prompt:
         """The whole turn in its canonical form, this answer included."""
         shown = [self._call.messages[index] for index in self._shown]
         written = self._written(self._shown, self._plan.write)
         if "assistant" in self._roles:
             written = {*written, len(shown)}
-        return closed_prompt(self._chat, [*shown, Message(role="assistant", content=text)], written)
+        return closed_prompt(self._chat, [*shown, answer], written, tools=self._tools)
 
     def reply(self, result: GenerationResult | None, answer: AnswerText, version: int, base: MemoryState) -> Reply:
         """What the caller gets."""
@@ -113,6 +119,8 @@ class Job:
         older = sum(map(len, self.older))
         return Reply(
             text=answer.text,
+            tool_calls=answer.tool_calls,
+            invalid_tool_calls=answer.invalid_tool_calls,
             finish_reason="length" if result is not None and self._cut(result, answer) else "stop",
             agent_id=self._call.agent_id,
             version=version,
@@ -133,7 +141,7 @@ class Job:
     def _older(self, turn: Sequence[int]) -> Prompt:
         indices = self._with_system(turn, up_to=turn[-1])
         shown = [self._call.messages[index] for index in indices]
-        return closed_prompt(self._chat, shown, self._written(indices, turn))
+        return closed_prompt(self._chat, shown, self._written(indices, turn), tools=self._tools)
 
     def _with_system(self, indices: Sequence[int], *, up_to: int) -> tuple[int, ...]:
         system = [i for i, m in enumerate(self._call.messages[:up_to]) if m.role == "system"]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from dmem_agents.engine import SamplingParams
 from dmem_agents.errors import ConfigError
-from dmem_agents.messages import Role
+from dmem_agents.messages import Role, ToolCall
 from dmem_agents.state.memory_state import MemoryState
 from dmem_agents.store.base import AsyncStateStore, StateStore
+from dmem_agents.tool_calling import InvalidToolCall, ToolSchema, check_tool_choice
 from dmem_agents.turns import OnDivergence
 
 WRITABLE_ROLES: tuple[Role, ...] = ("user", "assistant", "tool")
+
+
+class SchemaNotEnforcedWarning(UserWarning):
+    """A schema says more than the grammar can keep an answer to; the text says what was left out."""
 
 
 class HistoryDivergedWarning(UserWarning):
@@ -78,6 +84,15 @@ class TurnOptions:
     """These messages replace the agent's current turn: its state is rolled back to before it."""
     require_agent: bool = False
     """Refuse a turn without an agent instead of running it on an empty memory that is thrown away."""
+    tools: tuple[ToolSchema, ...] = ()
+    """What the model may call. Shown at every turn and never written into the memory."""
+    tool_choice: str = "auto"
+    """"auto": text, a call, or text and a call; "required": a call; "none": text; or the tool's name. Only calls
+    that fit their schema can come out."""
+    parallel_tool_calls: bool = False
+    """Whether an answer may hold several calls. Small models tend to go on calling when they may."""
+    response_schema: Mapping[str, Any] | None = None
+    """JSON schema that the answer's text is kept to, where it is no call; None is free text."""
 
     def __post_init__(self) -> None:
         if isinstance(self.stop, str) or not all(isinstance(text, str) and text for text in self.stop):
@@ -90,6 +105,7 @@ class TurnOptions:
         number = isinstance(self.context, int) and not isinstance(self.context, bool) and self.context >= 0
         if self.context not in ("turn", "full") and not number:
             raise ConfigError(f'Expected context as "turn", "full" or a number of messages, got {self.context!r}.')
+        check_tool_choice(self.tools, self.tool_choice)
         if self.on_divergence not in get_args(OnDivergence):
             raise ConfigError(
                 f"Expected on_divergence out of {', '.join(get_args(OnDivergence))}, got {self.on_divergence!r}."
@@ -101,7 +117,11 @@ class Reply:
     """What a turn came to. When it is there, the turn is stored."""
 
     text: str
-    """The answer; empty when messages were only absorbed."""
+    """The answer without its tool calls; empty when messages were only absorbed."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the model asks for. Repeat them in the history: they are part of what was absorbed."""
+    invalid_tool_calls: tuple[InvalidToolCall, ...] = ()
+    """Calls that were cut off at the token limit or by a stop text. They are not absorbed."""
     finish_reason: Literal["stop", "length"]
     """`length`: the answer was cut at `max_new_tokens` or at the end of the context window."""
     agent_id: str | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from dmem_agents.engine import Prompt
 from dmem_agents.messages import Message
@@ -10,7 +11,12 @@ from dmem_agents.tokenization import ChatTokenizer, RenderedChat, segment_ids
 
 
 def open_prompt(
-    chat: ChatTokenizer, shown: Sequence[Message], written: Collection[int], *, write_answer: bool
+    chat: ChatTokenizer,
+    shown: Sequence[Message],
+    written: Collection[int],
+    *,
+    write_answer: bool,
+    tools: Sequence[Mapping[str, Any]] = (),
 ) -> Prompt:
     """Messages with the header of the answer to come.
 
@@ -19,8 +25,9 @@ def open_prompt(
         shown: all messages the model reads, in order.
         written: positions in `shown` of those that are written too.
         write_answer: whether the answer, and so its header, is written.
+        tools: on offer, in the OpenAI function format; shown and never written.
     """
-    rendered = chat.render(shown, add_generation_prompt=True)
+    rendered = chat.render(shown, tools=tools, add_generation_prompt=True)
     tokens = len(rendered.message_index)
     header_from = tokens
     while write_answer and header_from and rendered.message_index[header_from - 1] < 0:
@@ -28,9 +35,15 @@ def open_prompt(
     return _prompt(rendered, shown, written, header_from)
 
 
-def closed_prompt(chat: ChatTokenizer, shown: Sequence[Message], written: Collection[int]) -> Prompt:
+def closed_prompt(
+    chat: ChatTokenizer,
+    shown: Sequence[Message],
+    written: Collection[int],
+    *,
+    tools: Sequence[Mapping[str, Any]] = (),
+) -> Prompt:
     """Messages as they stand, the last one closed: the canonical form that a state is a function of."""
-    rendered = chat.render(shown, add_generation_prompt=False)
+    rendered = chat.render(shown, tools=tools, add_generation_prompt=False)
     return _prompt(rendered, shown, written, len(rendered.message_index))
 
 

@@ -13,6 +13,7 @@ from dmem_agents.agents import check_agent_id, current_agent
 from dmem_agents.engine import Engine
 from dmem_agents.errors import ConfigError, EngineClosedError
 from dmem_agents.messages import Message
+from dmem_agents.model.grammar import GrammarCompiler
 from dmem_agents.session.commands import AsyncEvents, Events, SyncEvents, drive, drive_async
 from dmem_agents.session.job import Runtime, TurnInput
 from dmem_agents.session.options import AgentInfo, Reply, ReplyChunk, SessionConfig, TurnOptions
@@ -280,9 +281,11 @@ class MemorySession:
                         attn_implementation=config.attn_implementation,
                         revision=config.revision,
                     )
+                chat = ChatTokenizer(loaded.tokenizer)
                 self._runtime = Runtime(
                     engine=Engine(loaded.model, max_batch_size=config.max_batch_size),
-                    chat=ChatTokenizer(loaded.tokenizer),
+                    chat=chat,
+                    grammars=GrammarCompiler(loaded.tokenizer, chat.eos_ids),
                     fingerprint=loaded.model.fingerprint,
                     max_context=loaded.model.max_context,
                 )

@@ -17,14 +17,14 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from dmem_agents.engine import Generation, GenerationRequest, GenerationResult, Prompt
-from dmem_agents.errors import LeaseTimeoutError, StoreError
-from dmem_agents.messages import Message
+from dmem_agents.engine import Generation, GenerationRequest, GenerationResult, Prompt, TokenConstraint
+from dmem_agents.errors import ConfigError, LeaseTimeoutError, StoreError
 from dmem_agents.session.answer import AnswerText
 from dmem_agents.session.commands import (
     CallStore,
     Command,
     Commands,
+    Compute,
     Emit,
     Events,
     LoadRuntime,
@@ -32,9 +32,10 @@ from dmem_agents.session.commands import (
     Sleep,
 )
 from dmem_agents.session.job import Job, Runtime, TurnInput
-from dmem_agents.session.options import HistoryDivergedWarning, ReplyChunk, SessionConfig
+from dmem_agents.session.options import HistoryDivergedWarning, ReplyChunk, SchemaNotEnforcedWarning, SessionConfig
 from dmem_agents.state import AgentRecord, MemoryState, decode_record, encode_record, require_fingerprint
 from dmem_agents.store.base import StoredRecord
+from dmem_agents.tool_calling import grammar
 from dmem_agents.turns import TurnPlan, Watermark, align, next_watermark
 
 _log = logging.getLogger(__name__)
@@ -64,10 +65,12 @@ class Turn:
         self._renew_at = 0.0
         self._generation: Generation | None = None
         self._runtime: Runtime
+        self._constraint: TokenConstraint | None = None
 
     def run(self) -> Commands:
         """The turn. Its last command emits the chunk that carries the reply, after everything is stored."""
         self._runtime = yield LoadRuntime()
+        self._constraint = (yield Compute(self._compile)) if self._is_constrained() else None
         try:
             if self._leased:
                 yield from self._acquire()
@@ -95,7 +98,9 @@ class Turn:
         if not self._options.read_only:
             for prompt in job.older:
                 base = yield from self._write(prompt, base)
-        answer = AnswerText(self._runtime.chat.stream_decoder(), self._options.stop)
+        answer = AnswerText(
+            self._runtime.chat.stream_decoder(), self._options.stop, finds_calls=bool(self._options.tools)
+        )
         version = 0 if stored is None else stored.version
         if not self._call.generate and not plan.appended:
             return ReplyChunk(text="", reply=job.reply(None, answer, version, base))  # all of it was known
@@ -111,6 +116,22 @@ class Turn:
             stored = yield CallStore(lambda store: store.commit(agent_id, data, expected=stored))
             version = stored.version
         return ReplyChunk(text=tail, reply=job.reply(result, answer, version, base))
+
+    def _is_constrained(self) -> bool:
+        return self._call.generate and (bool(self._options.tools) or self._options.response_schema is not None)
+
+    def _compile(self) -> TokenConstraint:
+        """What the answer is kept to, with a warning where that is less than its schema says."""
+        options = self._options
+        asked = (options.tools, options.tool_choice, options.response_schema)
+        parallel = options.parallel_tool_calls
+        try:
+            return self._runtime.grammars.constraint(grammar(*asked, parallel_calls=parallel))
+        except ConfigError as error:
+            loose = grammar(*asked, parallel_calls=parallel, lenient=True)
+            constraint = self._runtime.grammars.constraint(loose)  # raises what no leniency helps
+            warnings.warn(f"{error} The rest of it is kept to.", SchemaNotEnforcedWarning, stacklevel=2)
+            return constraint
 
     def _open(self, stored: StoredRecord | None) -> AgentRecord:
         """The agent's record, checked; a fresh one where there is none."""
@@ -155,7 +176,7 @@ class Turn:
         def closed_turn(_: list[int]) -> Prompt:
             if (rest := answer.finish()) and stream:
                 events.put(rest)
-            return job.closed(answer.text)
+            return job.closed(answer.message())
 
         write = not self._options.read_only
         request = GenerationRequest(
@@ -165,6 +186,7 @@ class Turn:
             write_generated="assistant" in self._options.write_roles,
             sampling=job.sampling,
             stop_ids=self._runtime.chat.eos_ids,
+            constraint=self._constraint,
             on_token=on_token,
             closed_turn=closed_turn if write else None,
         )
@@ -195,7 +217,7 @@ class Turn:
         answer: AnswerText | None,
     ) -> AgentRecord:
         """The record after this turn."""
-        said = None if answer is None else Message(role="assistant", content=answer.text).digest()
+        said = None if answer is None else answer.message().digest()
         watermark = next_watermark(plan, [m.digest() for m in self._call.messages], said)
         return replace(
             record,
