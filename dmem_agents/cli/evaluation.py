@@ -13,6 +13,8 @@ from dmem_agents.cli.options import AdapterOption, DeviceOption, DtypeOption, Mo
 from dmem_agents.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dmem_agents.model.loading import LoadedModel
     from dmem_agents.train.data.cells import Cell
 
@@ -116,7 +118,7 @@ def likelihood(
     chat = ChatTokenizer(loaded.tokenizer)
     for name in chosen:
         if name not in results.parts:
-            episodes = gold_episodes(name, data, n, seed=seed, most_tokens=most_tokens, tokenizer=loaded.tokenizer)
+            episodes = gold_episodes(name, data, n, seed=seed, most_tokens=most_tokens, encode=_encoder(loaded))
             advance, end = progress(len(episodes) * len(VIEWS), name)
             found = measure_likelihood(loaded.model, chat, episodes, batch_size=batch_size, on_progress=advance)
             end()
@@ -158,7 +160,7 @@ def general(
     records = ifeval_prompts(data, prompts) if prompts else []
     check = lm_eval_checker() if prompts else None
     loaded = _load(model, adapter, dtype, device)
-    paragraphs = plain_texts(data, texts, most_tokens=most_tokens, tokenizer=loaded.tokenizer) if texts else []
+    paragraphs = plain_texts(data, texts, most_tokens=most_tokens, encode=_encoder(loaded)) if texts else []
     settings = {
         "paragraphs": texts,
         "prompts": prompts,
@@ -200,6 +202,10 @@ def _load(model: str | None, adapter: str | None, dtype: str, device: str) -> Lo
     from dmem_agents.model.loading import load_model
 
     return load_model(model, adapter, dtype=dtype, device=device)
+
+
+def _encoder(loaded: LoadedModel) -> Callable[[str], list[int]]:
+    return lambda text: list(loaded.tokenizer(text)["input_ids"])
 
 
 def _chosen(what: str, asked: list[str] | None, known: dict[str, Any]) -> list[Any]:

@@ -13,8 +13,6 @@ from dmem_agents.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from transformers import PreTrainedTokenizerBase
-
     from dmem_agents.evaluate.likelihood import GoldEpisode
     from dmem_agents.messages import Message
 
@@ -25,10 +23,11 @@ IFEVAL_FILE = "ifeval/input_data.jsonl.gz"
 GOLD_SETS = ("persona", "longmemeval")
 """Data sets with gold answers."""
 
+Encode = Callable[[str], list[int]]
+"""Plain text to token ids."""
 
-def gold_episodes(
-    name: str, folder: Path, n: int, *, seed: int, most_tokens: int, tokenizer: PreTrainedTokenizerBase
-) -> list[GoldEpisode]:
+
+def gold_episodes(name: str, folder: Path, n: int, *, seed: int, most_tokens: int, encode: Encode) -> list[GoldEpisode]:
     """At least two episodes of `persona` or `longmemeval`.
 
     Args:
@@ -37,7 +36,7 @@ def gold_episodes(
         n: most episodes.
         seed: of the draw.
         most_tokens: of one written message; episodes with a longer one are left out.
-        tokenizer: counts them.
+        encode: counts them.
 
     Raises:
         ConfigError: the file is missing or malformed, or has no two usable episodes.
@@ -51,10 +50,7 @@ def gold_episodes(
     from dmem_agents.train.data.real_text import second_person
     from dmem_agents.train.data.text_files import read_json, read_text, with_columns
 
-    def count_tokens(text: str) -> int:
-        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    limits: dict[str, Any] = {"seed": seed, "count_tokens": count_tokens, "most_tokens": most_tokens}
+    limits: dict[str, Any] = {"seed": seed, "count_tokens": lambda text: len(encode(text)), "most_tokens": most_tokens}
     if name == "persona":
         path = folder / PERSONA_FILE
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
@@ -69,13 +65,13 @@ def gold_episodes(
     return made
 
 
-def plain_texts(folder: Path, n: int, *, most_tokens: int, tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+def plain_texts(folder: Path, n: int, *, most_tokens: int, encode: Encode) -> list[list[int]]:
     """Token ids of up to `n` Wikipedia paragraphs of HotpotQA's dev file, each cut at `most_tokens`."""
     from dmem_agents.evaluate.general import paragraphs
     from dmem_agents.train.data.text_files import read_json_lines
 
     found = paragraphs(read_json_lines(folder / HOTPOT_FILE, ("context",)), n)
-    return [list(tokenizer(text)["input_ids"])[:most_tokens] for text in found]
+    return [encode(text)[:most_tokens] for text in found]
 
 
 def ifeval_prompts(folder: Path, n: int) -> list[Mapping[str, Any]]:
