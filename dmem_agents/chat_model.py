@@ -48,7 +48,9 @@ _SESSION_ARGUMENTS = (
 )
 _SAMPLING_ARGUMENTS = ("temperature", "top_p", "top_k", "seed")
 _TURN_ARGUMENTS = ("read_only", "context", "write_roles", "on_divergence", "require_agent")
-_CALL_ARGUMENTS = (*_SAMPLING_ARGUMENTS, *_TURN_ARGUMENTS, "max_tokens", "stop", "regenerate")
+_FORM_ARGUMENTS = ("tools", "tool_choice", "parallel_tool_calls", "response_format")
+_CALL_ONLY = ("regenerate", *_FORM_ARGUMENTS)
+_CALL_ARGUMENTS = (*_SAMPLING_ARGUMENTS, *_TURN_ARGUMENTS, "max_tokens", "stop", *_CALL_ONLY)
 _SECRET = ("store", "session")
 
 
@@ -214,7 +216,7 @@ class ChatModelSettings(BaseModel):
             if name not in _CALL_ARGUMENTS:
                 where = f"a call of {type(self).__name__}"
                 raise ConfigError(_unknown(name, where, ("agent_id", *_CALL_ARGUMENTS)))
-        values = {name: getattr(self, name) for name in _CALL_ARGUMENTS if name != "regenerate"} | given
+        values = {name: getattr(self, name) for name in _CALL_ARGUMENTS if name not in _CALL_ONLY} | given
         return TurnOptions(
             sampling=SamplingParams(
                 max_new_tokens=values["max_tokens"], **{name: values[name] for name in _SAMPLING_ARGUMENTS}
@@ -222,6 +224,7 @@ class ChatModelSettings(BaseModel):
             stop=_stop_texts(values["stop"]),
             regenerate=values.get("regenerate", False),
             **{name: values[name] for name in _TURN_ARGUMENTS},
+            **_form({name: given[name] for name in _FORM_ARGUMENTS if given.get(name) is not None}),
         )
 
     @classmethod
@@ -262,6 +265,34 @@ def _session_of(loaded: object, chosen: Mapping[str, Any]) -> MemorySession:
             "open_session(...) or load_model(...), or leave it out."
         )
     return MemorySession(SessionConfig(**chosen), loaded=loaded)
+
+
+def _form(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer is kept to: tools and a response format as the OpenAI API has them, as options of a turn."""
+    from dmem_agents.tool_calling import ToolSchema
+
+    form = {name: given[name] for name in ("tool_choice", "parallel_tool_calls") if name in given}
+    if "tools" in given:
+        form["tools"] = tuple(
+            tool if isinstance(tool, ToolSchema) else ToolSchema.from_openai(tool) for tool in given["tools"]
+        )
+    if "response_format" in given:
+        form["response_schema"] = _response_schema(given["response_format"])
+    return form
+
+
+def _response_schema(response_format: Any) -> Mapping[str, Any] | None:
+    match response_format:
+        case {"type": "text"}:
+            return None
+        case {"type": "json_object"}:
+            return {"type": "object"}
+        case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema}}:
+            return schema
+    raise ConfigError(
+        'Expected response_format as {"type": "json_object"} or {"type": "json_schema", "json_schema": '
+        '{"name": ..., "schema": {...}}}.'
+    )
 
 
 def _stop_texts(stop: Any) -> Any:

@@ -149,7 +149,7 @@ def test_a_call_overrides_the_settings() -> None:
     ("call", "text"),
     [
         ({"temprature": 1}, "`temprature` of a call of ChatModelSettings. Did you mean `temperature`?"),
-        ({"tools": []}, "`tools`"),
+        ({"tools": [{"type": "web_search"}]}, "tool"),
         ({"temperature": -1}, "temperature"),
         ({"context": "all"}, "context"),
     ],

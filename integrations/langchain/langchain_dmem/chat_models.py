@@ -7,9 +7,9 @@ of tokens, states or stores.
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from langchain_core.caches import BaseCache
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -17,11 +17,21 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field
 
-from dmem_agents import ChatModelSettings
+from dmem_agents import ChatModelSettings, ConfigError
 from langchain_dmem.conversion import to_chat_result, to_chunk, to_messages
+from langchain_dmem.structured import (
+    calls_parser,
+    json_schema_format,
+    parsed_by,
+    schema_function,
+    text_parser,
+    tool_choice_name,
+)
 
 if TYPE_CHECKING:  # importing these would load torch
     from dmem_agents import TurnOptions
@@ -96,6 +106,68 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         bound = super().for_agent(agent_id)
         bound.__dict__.pop("_serialized", None)  # LangChain's cached description of the unbound model
         return bound
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        parallel_tool_calls: bool | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The model with tools on offer. Only calls that fit their schema can come out, so `strict` adds nothing.
+
+        Args:
+            tools: LangChain tools, functions, pydantic classes, TypedDicts or JSON schemas.
+            tool_choice: None and "auto": text or a call; "any", "required" and True: a call; "none": text; or the
+                name of the tool that must be called, also as OpenAI's dict.
+            parallel_tool_calls: True lets several calls out at once; small models tend to go on when they may.
+            strict: accepted for callers that set it for every provider.
+            **kwargs: further arguments of each call.
+
+        Raises:
+            ConfigError: a tool or a choice that can't be used.
+        """
+        converted = [convert_to_openai_tool(tool) for tool in tools]
+        names = [tool["function"]["name"] for tool in converted if "function" in tool]
+        choice = tool_choice_name(tool_choice, names)
+        if parallel_tool_calls is not None:
+            kwargs["parallel_tool_calls"] = parallel_tool_calls
+        return self.bind(tools=converted, tool_choice=choice if converted else "auto", **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """The model with answers of one schema, parsed.
+
+        Args:
+            schema: a pydantic class, TypedDict or JSON schema.
+            method: "json_schema" keeps the answer's text to it, "function_calling" has the model call it as a
+                tool, which also shows it to the model; "json_mode" keeps the text to some JSON object only.
+            include_raw: True gives a dict of `raw` (the message), `parsed` and `parsing_error`.
+            strict: as for `bind_tools`.
+            **kwargs: further arguments of each call.
+
+        Raises:
+            ConfigError: an unknown method.
+        """
+        traced = {"kwargs": {"method": method}, "schema": schema}
+        if method == "function_calling":
+            name = schema_function(schema)["name"]
+            llm = self.bind_tools([schema], tool_choice=name, ls_structured_output_format=traced, **kwargs)
+            return parsed_by(llm, calls_parser(schema), include_raw=include_raw)
+        if method not in ("json_schema", "json_mode"):
+            raise ConfigError(f'Expected method "json_schema", "function_calling" or "json_mode", got {method!r}.')
+        form = {"type": "json_object"} if method == "json_mode" else json_schema_format(schema)
+        bound = self.bind(response_format=form, ls_structured_output_format=traced, **kwargs)
+        return parsed_by(bound, text_parser(schema), include_raw=include_raw)
 
     def _generate(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,17 @@ from langchain_core.messages import (
     ChatMessage,
     FunctionMessage,
     HumanMessage,
+    InvalidToolCall,
     SystemMessage,
+    ToolCallChunk,
     ToolMessage,
 )
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import (
+    invalid_tool_call as create_invalid_tool_call,
+    tool_call as create_tool_call,
+    tool_call_chunk as create_tool_call_chunk,
+)
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from dmem_agents import Message, MessageError, Role, ToolCall, unreadable_part
@@ -51,21 +59,45 @@ def to_messages(messages: Sequence[BaseMessage]) -> list[Message]:
 def to_chat_result(reply: Reply, *, model_name: str) -> ChatResult:
     """A whole answer."""
     metadata = _response_metadata(reply, model_name)
-    message = AIMessage(content=reply.text, usage_metadata=_usage(reply), response_metadata=metadata)
+    message = AIMessage(
+        content=reply.text,
+        tool_calls=[create_tool_call(name=c.name, args=dict(c.arguments), id=c.id) for c in reply.tool_calls],
+        invalid_tool_calls=_invalid_calls(reply),
+        usage_metadata=_usage(reply),
+        response_metadata=metadata,
+    )
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 def to_chunk(chunk: ReplyChunk, *, model_name: str) -> ChatGenerationChunk:
-    """A piece of an answer; the last one carries usage, metadata and `chunk_position="last"`."""
+    """A piece of an answer; the last one carries calls, usage, metadata and `chunk_position="last"`."""
     if chunk.reply is None:
         return ChatGenerationChunk(message=AIMessageChunk(content=chunk.text))
     message = AIMessageChunk(
         content=chunk.text,
+        tool_call_chunks=_call_chunks(chunk.reply),
         usage_metadata=_usage(chunk.reply),
         response_metadata=_response_metadata(chunk.reply, model_name),
         chunk_position="last",
     )
     return ChatGenerationChunk(message=message)
+
+
+def _invalid_calls(reply: Reply) -> list[InvalidToolCall]:
+    return [
+        create_invalid_tool_call(name=call.name, args=call.text, id=call.id, error=call.error)
+        for call in reply.invalid_tool_calls
+    ]
+
+
+def _call_chunks(reply: Reply) -> list[ToolCallChunk]:
+    """Each call as one chunk; an invalid one behind its tag, or LangChain would complete its JSON and have it run."""
+    calls = [(c.name, json.dumps(dict(c.arguments), ensure_ascii=False), c.id) for c in reply.tool_calls]
+    invalid = [(c.name, f"<tool_call>{c.text}", c.id) for c in reply.invalid_tool_calls]
+    return [
+        create_tool_call_chunk(name=name, args=args, id=call_id, index=index)
+        for index, (name, args, call_id) in enumerate([*calls, *invalid])
+    ]
 
 
 def _to_message(message: BaseMessage) -> Message:
