@@ -66,8 +66,8 @@ def import_agent(store: StateStore, blob: bytes, *, agent_id: str | None = None,
     existing = store.load(target)
     if existing is not None and not replace:
         raise StateConflictError(
-            f"There is already an agent {target!r} in this store. Import under another id, or ask to replace "
-            "it. Nothing was written."
+            f"There is already an agent {target!r} in this store. Import under another id (`agent_id=`, on the "
+            "command line `--as`), or replace it (`replace=True`, `--replace`). Nothing was written."
         )
     store.commit(target, data, expected=existing)
     return target

@@ -106,6 +106,8 @@ def test_import_overwrites_an_agent_only_when_told_to(dmem: Run, filled: Any, tm
     refused = dmem("agents", "import", file, "--store", filled.url)
     assert refused.exit_code == 1
     assert "already an agent 'alice'" in refused.stderr
+    assert "`--as`" in refused.stderr
+    assert "`--replace`" in refused.stderr
     assert filled.versions()["alice"] == 2
     assert dmem("agents", "import", file, "--replace", "--store", filled.url).exit_code == 0
     assert filled.versions()["alice"] == 3
