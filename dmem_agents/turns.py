@@ -138,7 +138,7 @@ def align(
     run = _find_run(chat.digests, base)
     if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
         return _diverged(chat, watermark, on_divergence)
-    run = run or _reopened(chat.digests, watermark, anyhow=rolls_back)
+    run = run or _reopened(chat, watermark, anyhow=rolls_back)
     if run is not None:
         return _plan(chat, "base", base, run)
     if not _contradicts(chat.digests, watermark):
@@ -263,18 +263,21 @@ def _is_edit(digests: Sequence[bytes], watermark: Watermark, run: _Run) -> bool:
     return watermark.base().ends_in_own_answer or run.end == len(digests) or digests[run.end] == opening
 
 
-def _reopened(digests: Sequence[bytes], watermark: Watermark, *, anyhow: bool) -> _Run | None:
-    """The empty run before messages that repeat the current turn from its opening and stop short of its end.
+def _reopened(chat: _Chat, watermark: Watermark, *, anyhow: bool) -> _Run | None:
+    """The empty run before messages that repeat the current turn from its opening and then leave it.
 
-    One message alone is no evidence, unless the caller said so (`anyhow`): then the opening may differ too
-    if nothing was absorbed before it.
+    Either they stop short of its end; or nothing was absorbed before the turn, and they have another answer to
+    its opening. One message alone is no evidence, unless the caller said so (`anyhow`): then the opening may
+    differ too if nothing was absorbed before it.
     """
     length = watermark.turn_length
     if not 0 < length <= len(watermark.digests):
         return None
-    current = watermark.messages[-length:]
-    stops_short = 2 <= len(digests) < length and current[: len(digests)] == tuple(digests)
-    if stops_short or (anyhow and (digests[0] == current[0] or length == watermark.absorbed)):
+    digests, current, first_turn = tuple(chat.digests), watermark.messages[-length:], length == watermark.absorbed
+    stops_short = 2 <= len(digests) < length and current[: len(digests)] == digests
+    asked = next((p for p, role in enumerate(chat.roles) if role != "user"), 0)
+    answered_otherwise = first_turn and asked > 0 and current[:asked] == digests[:asked]
+    if stops_short or answered_otherwise or (anyhow and (digests[0] == current[0] or first_turn)):
         return _Run(0, 0)
     return None
 

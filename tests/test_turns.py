@@ -199,6 +199,14 @@ def test_an_edited_last_answer_is_rolled_back_and_absorbed_as_edited() -> None:
     assert agent.texts() == ["u1", "a1", "u2", "a2 edited", "u3", "a3"]
 
 
+@pytest.mark.parametrize("opening", [[user("u1")], [user("rules"), user("u1")]])
+def test_an_edited_first_answer_is_rolled_back_and_absorbed_as_edited(opening: list[Message]) -> None:
+    agent = told(*opening, said("a1"))
+    plan = agent.turn([*opening, said("a1 edited"), user("u2")], said("a2"))
+    assert (plan.start, plan.diverged) == ("base", False)
+    assert agent.texts() == [*(message.content for message in opening), "a1 edited", "u2", "a2"]
+
+
 def test_regenerating_after_tool_calls_keeps_or_drops_them_as_the_caller_resends_them() -> None:
     history = [user("u1"), said("a1"), user("u2"), call(), result("r")]
     for resent, expected in ((5, ["u1", "a1", "u2", "", "r", "again"]), (3, ["u1", "a1", "u2", "again"])):
