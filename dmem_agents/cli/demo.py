@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-import dmem_agents
 from dmem_agents.cli.console import print_table, printable, size
 from dmem_agents.cli.demo_script import CHARACTERS, Character, Question
 from dmem_agents.cli.options import AdapterOption, ModelOption, StoreOption
@@ -87,7 +86,7 @@ def demo(store: StoreOption = None, model: ModelOption = None, adapter: AdapterO
 
 
 def demo_adapter(chosen: str | None) -> str | Path:
-    """The adapter for the embedded model: the chosen one, the wheel's, or the stand-in beside a checkout.
+    """The adapter for the embedded model: the chosen one, or the wheel's.
 
     Raises:
         AdapterError: there is none of them.
@@ -99,12 +98,9 @@ def demo_adapter(chosen: str | None) -> str | Path:
     packaged = packaged_adapter_folder()
     if packaged is not None:
         return packaged
-    stand_in = Path(dmem_agents.__file__).absolute().parents[1] / "tests" / "probe"
-    if (stand_in / "delta_mem_config.json").is_file():
-        return stand_in
     raise AdapterError(
-        "This build of dmem-agents ships no adapter for the embedded model, and the stand-in of a checkout is "
-        f"not at {stand_in}. Name one: dmem demo --adapter '<folder or hub id>', or set DMEM_ADAPTER."
+        "This build of dmem-agents ships no adapter for the embedded model. Name one: "
+        "dmem demo --adapter '<folder or hub id>', or set DMEM_ADAPTER."
     )
 
 

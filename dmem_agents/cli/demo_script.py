@@ -1,7 +1,7 @@
 """What the demo's agents are told and asked. Plain values; knows nothing of models.
 
-The stand-in adapter that the demo runs with until ours ships was trained on a few dozen phrasings, so the script
-keeps to those; each line here was measured to work with it.
+The shipped adapter is an intermediate one that recalls about six of ten facts told one at a time (its README has the
+figures); these lines are among those it gets. The demo shows the mechanism, not the adapter's accuracy.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ class Character:
 CHARACTERS: Final = (
     Character(
         agent_id="dmem-demo-1",
-        told=("Tell me a joke.", "I am Kevin, nice to meet you.", "At home I keep a rabbit."),
+        told=("Tell me a joke.", "I play the violin.", "At home I keep a rabbit."),
         questions=(
-            Question(text="What is my name?", value="Kevin"),
+            Question(text="Which instrument do I play?", value="violin"),
             Question(text="What pet do I have?", value="rabbit"),
         ),
     ),
     Character(
         agent_id="dmem-demo-2",
-        told=("I really love the color purple.", "I am a doctor by profession.", "Tell me a joke."),
+        told=("Tell me a joke.", "My sister Kate lives in Oslo.", "My seat is 14C."),
         questions=(
-            Question(text="Which color do I like most?", value="purple"),
-            Question(text="What is my job?", value="doctor"),
+            Question(text="Where does Kate live?", value="Oslo"),
+            Question(text="Which seat do I have?", value="14C"),
         ),
     ),
 )

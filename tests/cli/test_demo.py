@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import dmem_agents
 from dmem_agents.cli import demo as demo_module
 from dmem_agents.cli.demo import Answer, Finding, conclude, demo_adapter
 from dmem_agents.cli.demo_script import CHARACTERS, Question
@@ -64,19 +62,11 @@ def test_no_agent_of_the_script_knows_what_another_is_asked() -> None:
             assert question.value.lower() not in question.text.lower()
 
 
-def test_the_adapter_is_the_chosen_one_then_the_wheels_then_the_stand_in_of_the_checkout(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    stand_in = tmp_path / "checkout" / "tests" / "probe"
-    stand_in.mkdir(parents=True)
-    (stand_in / "delta_mem_config.json").write_text("{}")
-    monkeypatch.setattr(dmem_agents, "__file__", str(tmp_path / "checkout" / "dmem_agents" / "__init__.py"))
+def test_the_adapter_is_the_chosen_one_then_the_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(loading, "packaged_adapter_folder", lambda: tmp_path / "wheel")
     assert demo_adapter("mine") == "mine"
     assert demo_adapter(None) == tmp_path / "wheel"
     monkeypatch.setattr(loading, "packaged_adapter_folder", lambda: None)
-    assert demo_adapter(None) == stand_in
-    (stand_in / "delta_mem_config.json").unlink()
     with pytest.raises(AdapterError, match="DMEM_ADAPTER"):
         demo_adapter(None)
 
@@ -127,8 +117,7 @@ def test_a_second_process_that_fails_ends_the_demo_with_its_status(
 
 @pytest.mark.timeout(600)  # the first use of the embedded model converts it, and a second process loads it again
 def test_facts_told_in_one_process_are_known_in_another_through_a_trained_memory(dmem_process: Start) -> None:
-    probe = Path(os.environ.get("DMEM_PROBE") or Path(__file__).resolve().parents[1] / "probe")
-    process = dmem_process("demo", "--adapter", probe)
+    process = dmem_process("demo")
     output, errors = process.communicate(timeout=580)
     assert process.returncode == 0, output + errors
     assert f"Shown: {QUESTIONS} of {QUESTIONS} answers from the agent's own memory hold the fact" in output
