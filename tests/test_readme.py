@@ -29,7 +29,7 @@ def test_a_block_of_the_readme_runs(block, monkeypatch, capsys):
     for module in (langchain_dmem, llama_index_dmem):
         real = module.DeltaMemLLM
 
-        def on_the_tiny_model(adapter: str, store: str, real: type = real) -> object:
+        def on_the_tiny_model(store: str, real: type = real) -> object:
             return real(session=session, max_tokens=4)
 
         monkeypatch.setattr(module, "DeltaMemLLM", on_the_tiny_model)

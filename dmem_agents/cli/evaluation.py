@@ -136,7 +136,7 @@ def general(
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON file.")] = Path("general.json"),
     texts: Annotated[int, typer.Option("--paragraphs", help="Of held-out plain text; 0 leaves it out.")] = 400,
     prompts: Annotated[
-        int, typer.Option(help="Of IFEval, a fixed subset; 0 leaves it out. Needs dmem-agents[ifeval].")
+        int, typer.Option(help="Of IFEval, a fixed subset; 0 leaves it out. Needs lm-eval[ifeval].")
     ] = 150,
     strangers: Annotated[int, typer.Option(min=1, help="People whose states are loaded in turn.")] = 16,
     most_tokens: Annotated[int, typer.Option("--max-tokens", min=2, help="Of a paragraph; the rest is cut.")] = 256,

@@ -102,7 +102,7 @@ def test_a_paragraph_is_the_longest_of_its_record_and_never_short_or_twice() -> 
 
 def test_missing_checkers_are_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "langdetect", None)
-    with pytest.raises(ConfigError, match=r"dmem-agents\[ifeval\].*--prompts 0"):
+    with pytest.raises(ConfigError, match=r"lm-eval\[ifeval\].*--prompts 0"):
         lm_eval_checker()
 
 
