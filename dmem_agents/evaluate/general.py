@@ -163,8 +163,8 @@ def lm_eval_checker() -> Checker:
         checkers = import_module("lm_eval.tasks.ifeval.utils")
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"IFEval's checkers need lm-eval, and {error.name} is not installed: pip install 'lm-eval[ifeval]==0.4.13'. "
-            "Or leave IFEval out: --prompts 0."
+            f"IFEval's checkers need lm-eval, and {error.name} is not installed. "
+            "pip install 'lm-eval[ifeval]==0.4.13', or leave IFEval out: --prompts 0."
         ) from None
     langdetect.DetectorFactory.seed = 0
 
