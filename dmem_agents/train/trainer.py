@@ -136,28 +136,7 @@ def train_adapter(
     """
     folder = Path(folder)
     o = recipe.optimisation
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=recipe.steps,
-        per_device_train_batch_size=o.conversations_per_step,
-        gradient_accumulation_steps=o.gradient_accumulation_steps,
-        learning_rate=o.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=o.warmup_steps,
-        weight_decay=o.weight_decay,
-        adam_beta2=o.adam_beta2,
-        max_grad_norm=o.max_grad_norm,
-        seed=o.seed,
-        save_steps=recipe.save_every_steps,
-        logging_steps=10,
-        logging_first_step=True,
-        train_sampling_strategy="sequential",
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        disable_tqdm=not show_progress,
-        report_to=[],
-        label_names=[],
-    )
+    arguments = _arguments(recipe, folder, show_progress)
     collator = Collator(
         tokenizer=ChatTokenizer(tokenizer),
         by_turn=model.config.memory_write_granularity != "token",
@@ -179,3 +158,30 @@ def train_adapter(
     resume = last_checkpoint(folder)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return save_adapter(model, folder / "adapter", dtype=torch.bfloat16)
+
+
+def _arguments(recipe: Recipe, folder: Path, show_progress: bool) -> TrainingArguments:
+    """The recipe in the words of Hugging Face `Trainer`."""
+    o = recipe.optimisation
+    return TrainingArguments(
+        output_dir=str(folder),
+        max_steps=recipe.steps,
+        per_device_train_batch_size=o.conversations_per_step,
+        gradient_accumulation_steps=o.gradient_accumulation_steps,
+        learning_rate=o.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=o.warmup_steps,
+        weight_decay=o.weight_decay,
+        adam_beta2=o.adam_beta2,
+        max_grad_norm=o.max_grad_norm,
+        seed=o.seed,
+        save_steps=recipe.save_every_steps,
+        logging_steps=10,
+        logging_first_step=True,
+        train_sampling_strategy="sequential",
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=not show_progress,
+        report_to=[],
+        label_names=[],
+    )
