@@ -22,6 +22,7 @@ from dmem_agents.errors import (
     ConfigError as ConfigError,
     ContextOverflowError as ContextOverflowError,
     DmemError as DmemError,
+    EngineBusyError as EngineBusyError,
     EngineClosedError as EngineClosedError,
     EngineError as EngineError,
     HistoryDivergedError as HistoryDivergedError,

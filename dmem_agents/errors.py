@@ -19,7 +19,8 @@ Each error also inherits the built-in that fits it, so `except ValueError` keeps
     │   ├── StateConflictError              somebody else committed first: nothing was written
     │   └── LeaseTimeoutError (TimeoutError)         another turn of this agent is still running
     └── EngineError (RuntimeError)          a request failed while the model ran
-        └── EngineClosedError               the engine was shut down
+        ├── EngineClosedError               the engine was shut down
+        └── EngineBusyError                 too many requests wait already
 
 Messages say what was expected, what came, where, and what to do; never secrets or message text.
 """
@@ -95,3 +96,7 @@ class EngineError(DmemError, RuntimeError):
 
 class EngineClosedError(EngineError):
     """The engine was shut down before the request finished."""
+
+
+class EngineBusyError(EngineError):
+    """Too many requests wait for the model already; this one was not taken."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmem_agents.engine.engine import Engine
+from dmem_agents.engine.engine import Engine, EngineStats
 from dmem_agents.engine.requests import (
     FinishReason,
     Generation,
@@ -15,6 +15,7 @@ from dmem_agents.engine.requests import (
 
 __all__ = [
     "Engine",
+    "EngineStats",
     "FinishReason",
     "Generation",
     "GenerationRequest",

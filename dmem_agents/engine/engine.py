@@ -7,42 +7,77 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import deque
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import torch
 
-from dmem_agents.engine.batch import Batch
+from dmem_agents.engine.queue import RequestQueue
 from dmem_agents.engine.requests import Generation, GenerationRequest
 from dmem_agents.engine.rows import Row
-from dmem_agents.errors import ConfigError, EngineClosedError, StateMismatchError
+from dmem_agents.engine.scheduler import Scheduler
+from dmem_agents.errors import ConfigError, StateMismatchError
 
 if TYPE_CHECKING:
     from dmem_agents.model.attach import DeltaMemModel
 
 
+@dataclass(slots=True)
+class EngineStats:
+    """What an engine is doing; counters grow from its start."""
+
+    waiting: int = 0
+    """Requests in the queue."""
+    running: int = 0
+    """Rows in slots, and prompts on their way in."""
+    steps: int = 0
+    """Rounds: at most one chunk of a prompt and one token of each row."""
+    kv_bytes: int = 0
+    """Keys and values of the slots."""
+    prefix_bytes: int = 0
+    """Keys and values of turns that may go on."""
+    prefix_hits: int = 0
+    """Prompts that went on from one."""
+
+
 class Engine:
     """Batched generation for many agents on one model.
 
-    Requests that wait when a batch begins share it; later ones wait for the next. Idle, the thread blocks.
-    It ends with `close`, or when nobody holds the engine or one of its generations any more.
+    Requests join the rows that run as soon as a slot is free, and leave at their end; owners take turns. Idle, the
+    thread blocks. It ends with `close`, or when nobody holds the engine or one of its generations any more.
 
     Args:
         model: used by the engine's thread alone from now on.
-        max_batch_size: most rows in one forward pass.
+        max_batch_size: slots: most rows in one forward pass.
+        max_waiting: most requests that wait for a slot.
+        prefix_cache_bytes: what keys and values of turns with tools may take between their steps; 0 keeps none.
 
     Raises:
-        ConfigError: `max_batch_size` is not a positive integer.
+        ConfigError: `max_batch_size` or `max_waiting` is not a positive integer, or the bytes are negative.
     """
 
-    def __init__(self, model: DeltaMemModel, *, max_batch_size: int = 8) -> None:
-        if max_batch_size < 1:
-            raise ConfigError(f"Expected max_batch_size from 1 on, got {max_batch_size}.")
+    def __init__(
+        self,
+        model: DeltaMemModel,
+        *,
+        max_batch_size: int = 8,
+        max_waiting: int = 1024,
+        prefix_cache_bytes: int = 256 * 2**20,
+    ) -> None:
+        for name, value, least in (
+            ("max_batch_size", max_batch_size, 1),
+            ("max_waiting", max_waiting, 1),
+            ("prefix_cache_bytes", prefix_cache_bytes, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"Expected {name} from {least} on, got {value}.")
         self.layout = model.layout
-        self._queue = _Queue()
+        self._queue = RequestQueue(max_waiting)
+        self._stats = EngineStats()
+        scheduler = Scheduler(model, slots=max_batch_size, prefix_bytes=prefix_cache_bytes)
         self._thread = threading.Thread(
-            target=_work, args=(model, self._queue, max_batch_size), name="dmem-engine", daemon=True
+            target=_work, args=(scheduler, self._queue, self._stats), name="dmem-engine", daemon=True
         )
         self._thread.start()
         # The thread holds the queue and the model, never the engine: dropping the engine ends the thread.
@@ -53,6 +88,7 @@ class Engine:
 
         Raises:
             EngineClosedError: the engine was closed.
+            EngineBusyError: too many requests wait.
             StateMismatchError: the state has another layout than the model.
         """
         if request.state.layout != self.layout:
@@ -64,6 +100,10 @@ class Engine:
         generation = Generation(request, self)
         self._queue.put(generation)
         return generation
+
+    def stats(self) -> EngineStats:
+        """What it is doing now, but for the rows of the step under way."""
+        return replace(self._stats, waiting=len(self._queue))
 
     def close(self) -> None:
         """Fail what is pending with `EngineClosedError`, stop at the next step, and let the model go."""
@@ -80,52 +120,16 @@ class Engine:
         self.close()
 
 
-class _Queue:
-    """Requests that wait or run, in order of arrival, and whether more may come."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._waiting: deque[Generation] = deque()
-        self._running: list[Generation] = []
-        self._closed = False
-
-    def put(self, generation: Generation) -> None:
-        with self._changed:
-            if self._closed:
-                raise EngineClosedError("The engine is closed. Open a new session to go on.")
-            self._waiting.append(generation)
-            self._changed.notify()
-
-    def take(self, most: int) -> list[Generation]:
-        """Block until there is work: the oldest request and those of its kind behind it. Empty: closed."""
-        with self._changed:
-            self._running = []
-            self._changed.wait_for(lambda: self._closed or self._waiting)
-            if self._closed:
-                return []
-            only_writes = self._waiting[0].request.sampling is None
-            chosen = [g for g in self._waiting if (g.request.sampling is None) is only_writes][:most]
-            self._waiting = deque(g for g in self._waiting if g not in chosen)
-            self._running = chosen
-            return list(chosen)
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            pending = [*self._waiting, *self._running]
-            self._waiting.clear()
-            self._changed.notify_all()
-        for generation in pending:
-            generation.cancel()
-            generation.fail(EngineClosedError("The engine was closed before this request finished."))
-
-
-def _work(model: DeltaMemModel, queue: _Queue, max_batch_size: int) -> None:
-    """The engine's thread: batch after batch until the queue closes."""
+def _work(scheduler: Scheduler, queue: RequestQueue, stats: EngineStats) -> None:
+    """The engine's thread: step after step until the queue closes."""
     try:
-        while generations := queue.take(max_batch_size):
-            with torch.inference_mode():
-                Batch(model, [Row(generation) for generation in generations]).run()
-            del generations  # a waiting thread must not keep the last requests alive
+        with torch.inference_mode():
+            while (joining := queue.take(scheduler.free_slots, block=scheduler.idle)) is not None:
+                scheduler.admit([Row(generation) for generation in joining])
+                del joining  # a waiting thread must not keep the last requests alive
+                scheduler.step()
+                stats.running, stats.steps = scheduler.under_way, stats.steps + 1
+                stats.kv_bytes, stats.prefix_bytes = scheduler.kv_bytes, scheduler.prefixes.size_bytes
+                stats.prefix_hits = scheduler.prefixes.hits
     finally:
         queue.close()

@@ -108,6 +108,10 @@ class GenerationRequest:
     """What the answer is kept to, before tokens are chosen; an error in it fails this request alone."""
     on_token: Callable[[int], bool] | None = None
     """Called in the engine's thread with every new token; True ends the answer with it."""
+    keep_prefix: bool = False
+    """Whether another request may go on from this one's canonical turn, as the next step of a turn with tools does."""
+    owner: str = ""
+    """Whose it is: the queue takes turns among owners. Never looked into."""
     closed_turn: Callable[[list[int]], Prompt] | None = None
     """Called in the engine's thread with the answer's ids: the canonical form of the whole turn, which is
     what the final state is computed from. None: the state after the last token fed."""
@@ -153,6 +157,11 @@ class Generation:
     def cancel(self) -> None:
         """Give up: the row leaves its batch at the next step, and the result says `cancelled`."""
         self.cancelled = True
+
+    def finish_cancelled(self) -> None:
+        """For the engine: the request was given up before it was run."""
+        prompt_tokens = len(self.request.prompt)
+        self.finish(GenerationResult(token_ids=(), finish_reason="cancelled", state=None, prompt_tokens=prompt_tokens))
 
     def finish(self, result: GenerationResult) -> None:
         """For the engine: the request is done. What came first counts; later calls change nothing."""

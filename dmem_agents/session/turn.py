@@ -159,7 +159,7 @@ class Turn:
 
     def _write(self, prompt: Prompt, state: MemoryState) -> Flow[MemoryState]:
         """Run a prompt for the sake of its writes."""
-        request = GenerationRequest(prompt=prompt, state=state, sampling=None)
+        request = GenerationRequest(prompt=prompt, state=state, sampling=None, owner=self._call.agent_id or "")
         result = yield from self._run(request)
         return state if result.state is None else result.state
 
@@ -188,6 +188,8 @@ class Turn:
             stop_ids=self._runtime.chat.eos_ids,
             constraint=self._constraint,
             on_token=on_token,
+            keep_prefix=bool(self._options.tools),
+            owner=self._call.agent_id or "",
             closed_turn=closed_turn if write else None,
         )
         return (yield from self._run(request))

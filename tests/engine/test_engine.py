@@ -183,24 +183,59 @@ def test_an_error_of_ours_in_a_callback_reaches_the_caller_as_it_is(engine: Engi
         engine.submit(request_for(closed_turn=closed)).result(60)
 
 
-def test_an_exception_in_a_forward_fails_that_batch_and_the_engine_goes_on(
-    engine: Engine, model: DeltaMemModel, request_for: Request, together: Together
-) -> None:
-    calls: list[int] = []
+def failing(when: Callable[[torch.Tensor], bool]) -> Callable[[object, tuple[torch.Tensor]], None]:
+    """A hook for forwards whose ids `[B, T]` are such."""
 
-    def fail_third(*_: object) -> None:
-        calls.append(1)
-        if len(calls) == 4:  # the first belongs to the gate of `together`
+    def hook(_: object, arguments: tuple[torch.Tensor]) -> None:
+        if when(arguments[0]):
             raise MemoryError("no memory left on the device")
 
-    hook = model.register_forward_pre_hook(fail_third)
-    failed = together(engine, [request_for(), request_for(first=30)])
-    for generation in failed:
-        with pytest.raises(EngineError, match="no memory left") as caught:
-            generation.result(60)
-        assert isinstance(caught.value.__cause__, MemoryError)
+    return hook
+
+
+@pytest.mark.parametrize("at", ["prompt", "answer"])
+def test_an_exception_in_a_forward_fails_the_request_it_belongs_to(
+    at: str, engine: Engine, model: DeltaMemModel, request_for: Request, together: Together
+) -> None:
+    alone = [engine.submit(request_for(first=first)).result(60) for first in (10, 30, 60)]
+    bad = 33 if at == "prompt" else alone[1].token_ids[2]
+    assert not any(bad in result.token_ids for result in (alone[0], alone[2]))
+    hook = model.register_forward_pre_hook(failing(lambda ids: bool((ids == bad).any())))
+    generations = together(engine, [request_for(first=first) for first in (10, 30, 60)])
+    with pytest.raises(EngineError, match="no memory left") as caught:
+        generations[1].result(60)
+    assert isinstance(caught.value.__cause__, MemoryError)
+    for index in (0, 2):
+        assert generations[index].result(60).token_ids == alone[index].token_ids
     hook.remove()
-    assert engine.submit(request_for()).result(60).finish_reason == "length"
+    assert engine.submit(request_for(first=30)).result(60).token_ids == alone[1].token_ids
+
+
+def test_when_many_rows_are_too_many_the_last_to_come_fail_and_the_others_go_on(
+    engine: Engine, model: DeltaMemModel, request_for: Request, together: Together
+) -> None:
+    alone = [engine.submit(request_for(first=first)).result(60) for first in (10, 30, 60, 80)]
+    model.register_forward_pre_hook(failing(lambda ids: ids.shape[0] > 2))
+    generations = together(engine, [request_for(first=first) for first in (10, 30, 60, 80)])
+    outcomes = [g.future.exception(60) for g in generations]
+    assert [error is None for error in outcomes] == [True, True, False, False]
+    for index in (0, 1):
+        assert generations[index].result().token_ids == alone[index].token_ids
+
+
+def test_an_exception_that_does_not_come_again_fails_nobody(
+    engine: Engine, model: DeltaMemModel, request_for: Request, together: Together
+) -> None:
+    alone = [engine.submit(request_for(first=first)).result(60) for first in (10, 30)]
+    calls: list[int] = []
+
+    def fourth(_: torch.Tensor) -> bool:
+        calls.append(1)
+        return len(calls) == 4  # the first belongs to the gate of `together`, the second to the prompts
+
+    model.register_forward_pre_hook(failing(fourth))
+    generations = together(engine, [request_for(first=first) for first in (10, 30)])
+    assert [g.result(60).token_ids for g in generations] == [result.token_ids for result in alone]
 
 
 def test_scores_that_are_not_numbers_fail_only_their_row(
