@@ -25,6 +25,7 @@ def train(
         "runs/adapter"
     ),
     smoke: Annotated[bool, typer.Option("--smoke", help="One small step of every stage: does it run at all?")] = False,
+    data: Annotated[Path | None, typer.Option("--data", help="Data sets; instead of the recipe's data_folder.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Train an adapter. Run the same command again to go on after an interruption."""
@@ -38,7 +39,11 @@ def train(
     from dmem_agents.train.recipe import Recipe
     from dmem_agents.train.trainer import train_adapter
 
-    plan = _shortened(Recipe.load(recipe)) if smoke else Recipe.load(recipe)
+    plan = Recipe.load(recipe)
+    if data is not None:
+        plan = dataclasses.replace(plan, data_folder=str(data))
+    if smoke:
+        plan = _shortened(plan)
     backbone, tokenizer = load_backbone(plan.backbone or None, device=device)
     if plan.optimisation.bf16:
         backbone = backbone.bfloat16()
@@ -53,12 +58,14 @@ def train(
 
 
 def _shortened(recipe: Recipe) -> Recipe:
-    stages = tuple(dataclasses.replace(stage, steps=1) for stage in recipe.stages)
+    """One step a stage, on the generated episodes alone: a first try needs no data folder."""
+    stages = tuple(dataclasses.replace(stage, steps=1, real_share=0.0) for stage in recipe.stages)
     small = dataclasses.replace(recipe.optimisation, conversations_per_step=2)
     return dataclasses.replace(
         recipe,
         stages=stages,
         optimisation=small,
+        objectives=dataclasses.replace(recipe.objectives, retention=0.0),
         save_every_steps=len(stages),
         evaluate_every_steps=len(stages),
         evaluate_episodes=2,

@@ -19,6 +19,7 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.tokenization import ChatTokenizer, segment_ids
 from dmem_agents.train.data import Episode
+from dmem_agents.train.ordinary_text import OrdinaryText
 
 IGNORE = -100
 
@@ -79,6 +80,14 @@ class TrainingBatch:
     """`[Q]` int64: whose state a question reads."""
     reconstruct: Tensor
     """`[Q]` bool: repeat-what-you-heard rows, weighed on their own."""
+    ordinary_ids: Tensor
+    """`[P, T]`, right-padded: text that has nothing to do with any state; P may be 0."""
+    ordinary_mask: Tensor
+    """`[P, T]` int64, 0 on padding."""
+    teacher_ids: Tensor
+    """`[Q, T]`, left-padded: everything that was told, the question and its answer; 0 rows without distillation."""
+    teacher_mask: Tensor
+    """`[Q, T]` int64, 0 on padding."""
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on a device."""
@@ -113,6 +122,12 @@ class Collator:
     """Longest conversation or question, in tokens."""
     pad_id: int = 0
     """Id on padded places; never seen by the model."""
+    ordinary: OrdinaryText | None = None
+    """Where rows of ordinary text come from."""
+    ordinary_rows: int = 0
+    """How many of them a batch has."""
+    teacher: bool = False
+    """Whether a batch also holds what a teacher with the whole text in its prompt would see."""
 
     def __call__(self, episodes: Sequence[Episode], rng: random.Random) -> TrainingBatch:
         """Tensors of these episodes; `rng` draws what the shares leave open."""
@@ -128,7 +143,18 @@ class Collator:
             conversation=torch.tensor([pasts[e.written] for e in episodes]),
             reconstruct=torch.tensor([e.task == "reconstruct" for e in episodes]),
             **reads,
+            **self._ordinary(rng),
         )
+
+    def _ordinary(self, rng: random.Random) -> dict[str, Tensor]:
+        rows = [self.ordinary.sample(rng) for _ in range(self.ordinary_rows)] if self.ordinary else []
+        length = max((len(row) for row in rows), default=0)
+        ids = [[*row, *[self.pad_id] * (length - len(row))] for row in rows]
+        mask = [[1] * len(row) + [0] * (length - len(row)) for row in rows]
+        return {
+            "ordinary_ids": torch.tensor(ids, dtype=torch.int64).view(len(rows), length),
+            "ordinary_mask": torch.tensor(mask, dtype=torch.int64).view(len(rows), length),
+        }
 
     def _turns(self, written: Sequence[Message], rng: random.Random) -> list[list[Message]]:
         turns: list[list[Message]] = []
@@ -179,6 +205,7 @@ class Collator:
 
     def _reads(self, episodes: Sequence[Episode], rng: random.Random, preamble: bool) -> dict[str, Tensor]:
         rows: list[tuple[list[int], list[int], list[bool]]] = []
+        taught: list[list[int]] = []
         for episode in episodes:
             prompt = self.tokenizer.render(episode.visible, add_generation_prompt=True)
             whole = self.tokenizer.render([*episode.visible, episode.target], add_generation_prompt=False)
@@ -195,8 +222,12 @@ class Collator:
             system = {i for i, m in enumerate(episode.visible) if m.role == "system"}
             index = whole.message_index[start : start + len(ids)]
             rows.append((ids, answer, [online and i not in system and i >= 0 for i in index]))
+            if self.teacher:
+                taught.append([*self._with_everything(episode), *answer])
         length, kept = max(len(r[0]) for r in rows), max(len(r[1]) for r in rows)
         self._check_length(length, "a question and its answer")
+        longest = max(map(len, taught), default=0)
+        self._check_length(longest, "all that was told, a question and its answer")
         return {
             "read_ids": torch.tensor([[self.pad_id] * (length - len(i)) + i for i, _, _ in rows]),
             "read_mask": torch.tensor([[0] * (length - len(i)) + [1] * len(i) for i, _, _ in rows]),
@@ -208,7 +239,19 @@ class Collator:
                     for (_, a, _), e in zip(rows, episodes, strict=True)
                 ]
             ),
+            "teacher_ids": torch.tensor(
+                [[self.pad_id] * (longest - len(i)) + i for i in taught], dtype=torch.int64
+            ).view(len(taught), longest),
+            "teacher_mask": torch.tensor(
+                [[0] * (longest - len(i)) + [1] * len(i) for i in taught], dtype=torch.int64
+            ).view(len(taught), longest),
         }
+
+    def _with_everything(self, episode: Episode) -> Sequence[int]:
+        """The prompt of a model that has no memory and is given the whole text."""
+        system = [m for m in episode.visible if m.role == "system"]
+        asked = [m for m in episode.visible if m.role != "system"]
+        return self.tokenizer.render([*system, *episode.written, *asked], add_generation_prompt=True).input_ids
 
     def _weights(self, answer: Sequence[int], value: str) -> list[float]:
         """`value_weight` on every token that holds a part of the value, 1 elsewhere."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.train.batching import Collator, TrainingBatch
 from dmem_agents.train.data import AgentLife, Episode, EpisodeSource
+from dmem_agents.train.data.real_text import real_text
 from dmem_agents.train.data.records import ChatRecords
 from dmem_agents.train.data.tables.wording import REPEAT_ALL
 from dmem_agents.train.recipe import Recipe, Stage
@@ -37,29 +39,45 @@ class CurriculumDataset(Dataset[Item]):
         self.recipe = recipe
         self.conversations_per_step = conversations_per_step
         self._records = ChatRecords.load(recipe.episodes_file) if recipe.episodes_file else None
-        self._sources: dict[int, EpisodeSource] = {}
+        self._real: EpisodeSource | None = None
+        self._lives: dict[int, AgentLife] = {}
 
     def __len__(self) -> int:
         return self.recipe.steps * self.conversations_per_step
 
     def __getitem__(self, index: int) -> Item:
-        source = self._source(self.recipe.stage_at(index // self.conversations_per_step))
+        if not 0 <= index < len(self):
+            raise IndexError(f"Expected an item below {len(self)}; got {index}.")
+        step = index // self.conversations_per_step
+        stage = self.recipe.stage_at(step)
         rng = random.Random(f"{self.recipe.optimisation.seed}/{index}")
-        episodes = [source.sample(rng)]
+        episodes = self._episodes(stage, step, rng)
         if episodes[0].task != "reconstruct" and rng.random() < self.recipe.optimisation.reconstruct_share:
             episodes.append(_repetition(episodes[0], rng))
         return Item(index=index, episodes=tuple(episodes))
 
-    def _source(self, stage: Stage) -> EpisodeSource:
+    def _episodes(self, stage: Stage, step: int, rng: random.Random) -> list[Episode]:
+        """The questions of one conversation. How much is told is drawn once a step: like lengths pad little."""
         if self._records is not None:
-            return self._records
-        if id(stage) not in self._sources:
+            return [self._records.sample(rng)]
+        if stage.real_share and rng.random() < stage.real_share:
+            if self._real is None:
+                self._real = real_text(self.recipe.data_folder)
+            return [self._real.sample(rng)]
+        life = self._life(stage)
+        of_step = random.Random(f"{self.recipe.optimisation.seed}/step/{step}")
+        facts, distractors = of_step.randint(*life.facts), of_step.randint(*life.distractors)
+        drawn = dataclasses.replace(life, facts=(facts, facts), distractors=(distractors, distractors))
+        return list(drawn.conversation(rng))
+
+    def _life(self, stage: Stage) -> AgentLife:
+        if id(stage) not in self._lives:
             settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stage.life.items()}
             try:
-                self._sources[id(stage)] = AgentLife(split="train", **settings)
+                self._lives[id(stage)] = AgentLife(split="train", **settings)
             except TypeError as error:
                 raise ConfigError(f"Unknown setting in a stage's `life`: {error}") from error
-        return self._sources[id(stage)]
+        return self._lives[id(stage)]
 
 
 def _repetition(episode: Episode, rng: random.Random) -> Episode:

@@ -1,7 +1,8 @@
 """The losses, each a small named term over one batch. Terms with weight 0 are not computed.
 
 `delta-mem.md` §6.2 has the published loss; of its many terms only the answer's cross-entropy was alive. Ours: the
-answer, reconstruction, contrast against a stranger's state, and sparsity of the gates where they write.
+answer, reconstruction, contrast against a stranger's state, distillation from the frozen model that sees everything,
+retention of its ways on ordinary text, and sparsity of the gates where they write.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ class ObjectiveWeights:
     """softplus(margin − (NLL under a stranger's state − NLL under the own)), in nats per token."""
     contrast_margin: float = 1.0
     """That margin."""
+    distillation: float = 0.0
+    """KL(frozen model with all that was told in its prompt ‖ model with the state alone) on answers, nats per token."""
+    retention: float = 0.0
+    """KL(frozen model ‖ model with a state that knows nothing of the text) on ordinary text, nats per token."""
     sparsity: float = 0.0
     """(mean β over written tokens of the write pass − target)²; the published term took the read pass."""
     sparsity_target: float = 0.05
@@ -68,6 +73,41 @@ def row_nll(logits: Tensor, batch: TrainingBatch) -> Tensor:
     return (losses * batch.label_weights).sum(dim=1) / batch.label_weights.sum(dim=1).clamp_min(1e-6)
 
 
+def _frozen_log_probs(model: DeltaMemModel, ids: Tensor, mask: Tensor, **options: int) -> Tensor:
+    """Next-token log-probabilities of the backbone alone: an empty state that is not written reads exactly zero."""
+    positions = (mask.cumsum(dim=1) - 1).clamp_min(0)
+    with torch.no_grad():
+        logits: Tensor = model(ids, attention_mask=mask, position_ids=positions, write=False, **options).logits
+    return logits.float().log_softmax(dim=-1)
+
+
+def distillation(model: DeltaMemModel, batch: TrainingBatch, logits: Tensor) -> Tensor:
+    """Mean KL of the teacher's distribution to `logits` `[Q, K, V]` over the answers' tokens, in nats.
+
+    The teacher is the frozen model with all that was told in its prompt (`delta-mem.md` §6.2 trains on text alone).
+    """
+    teacher = _frozen_log_probs(model, batch.teacher_ids, batch.teacher_mask, logits_to_keep=logits.shape[1] + 1)
+    kl = F.kl_div(logits.log_softmax(dim=-1), teacher[:, :-1], reduction="none", log_target=True).sum(dim=-1)
+    labelled = batch.labels != IGNORE
+    return (kl * labelled).sum() / labelled.sum()
+
+
+def retention(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
+    """Mean KL of the frozen model's next-token distribution to that under a state, over the rows' tokens, in nats.
+
+    Row i reads state i modulo their number; with writes on in the batches where questions are asked so.
+    """
+    mask = batch.ordinary_mask
+    rows = torch.arange(len(mask), device=mask.device) % states.shape[1]
+    online = bool(batch.read_write_mask.any()) and model.config.memory_write_granularity == "token"
+    frozen = _frozen_log_probs(model, batch.ordinary_ids, mask)
+    loaded = model(
+        batch.ordinary_ids, state=states.index_select(1, rows), attention_mask=mask, write=online
+    ).logits.float()  # fmt: skip
+    kl = F.kl_div(loaded.log_softmax(dim=-1), frozen, reduction="none", log_target=True).sum(dim=-1)
+    return (kl * mask).sum() / mask.sum()
+
+
 def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWeights) -> dict[str, Tensor]:
     """Every term with a weight, unweighted; `total` is their weighted sum."""
     gate_means: list[Tensor] = []
@@ -80,7 +120,8 @@ def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWei
         for hook in hooks:
             hook.remove()
     own = states.index_select(1, batch.conversation)
-    nll = row_nll(answer_logits(model, batch, own), batch)
+    logits = answer_logits(model, batch, own)
+    nll = row_nll(logits, batch)
     terms: dict[str, Tensor] = {}
     for name, rows in (("answer", ~batch.reconstruct), ("reconstruct", batch.reconstruct)):
         if bool(rows.any()) and getattr(weights, name):
@@ -89,6 +130,10 @@ def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWei
         stranger = states.roll(1, dims=1).index_select(1, batch.conversation)
         other = row_nll(answer_logits(model, batch, stranger), batch)
         terms["contrast"] = F.softplus(weights.contrast_margin - (other - nll))[~batch.reconstruct].sum() / len(nll)
+    if weights.distillation:
+        terms["distillation"] = distillation(model, batch, logits)
+    if weights.retention and len(batch.ordinary_ids):
+        terms["retention"] = retention(model, batch, states)
     if weights.sparsity and gate_means:
         terms["sparsity"] = (torch.stack(gate_means) - weights.sparsity_target).square().mean()
     parts = [getattr(weights, name) * term for name, term in terms.items()]

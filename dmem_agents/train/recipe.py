@@ -55,6 +55,8 @@ class Stage:
     """Optimiser steps."""
     life: Mapping[str, Any] = field(default_factory=dict)
     """Settings of `train.data.AgentLife`: facts, distractors, tasks and so on; the split is always train."""
+    real_share: float = 0.0
+    """Share of conversations from the real texts in `data_folder`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +71,10 @@ class Rendering:
     """Share of user messages absorbed in one turn with the one before."""
     value_weight: float = 1.0
     """Loss weight of the value's tokens."""
+    retention_rows: int = 2
+    """Rows of ordinary text per micro-batch, for the `retention` objective."""
+    retention_tokens: int = 64
+    """Longest of them, in tokens."""
     max_tokens: int = 2048
     """Longest conversation or question."""
 
@@ -104,9 +110,17 @@ class Recipe:
     episodes_file: str = ""
     """JSONL of records with `messages`, instead of the curriculum; the last assistant message is the target."""
 
+    data_folder: str = ""
+    """Folder of published data sets, for `real_share` and the `retention` objective (`train.data.real_text`)."""
+
     def __post_init__(self) -> None:
         if not self.stages or any(s.steps < 1 for s in self.stages):
             raise ConfigError("Expected at least one [[stages]] table, each with steps ≥ 1.")
+        if not self.data_folder and (self.objectives.retention or any(s.real_share for s in self.stages)):
+            raise ConfigError(
+                "Expected data_folder, a folder of published data sets, since the recipe has real_share or a retention "
+                "objective; got none. Name it in the recipe or with --data, or set both to 0."
+            )
 
     @property
     def steps(self) -> int:

@@ -22,6 +22,7 @@ from dmem_agents.tokenization import ChatTokenizer
 from dmem_agents.train.batching import Collator, TrainingBatch
 from dmem_agents.train.dataset import CurriculumDataset, collate
 from dmem_agents.train.objectives import ObjectiveWeights, loss_terms
+from dmem_agents.train.ordinary_text import OrdinaryText
 from dmem_agents.train.recipe import Recipe
 
 COMPLETE = "complete"
@@ -124,7 +125,7 @@ def train_adapter(
         recipe: what to do.
         model: the backbone with a fresh or loaded adapter.
         tokenizer: the backbone's.
-        folder: checkpoints, `metrics.jsonl` and, at the end, the adapter.
+        folder: checkpoints with the log (`trainer_state.json`) and, at the end, the adapter.
         callbacks: more `Trainer` callbacks.
         show_progress: draw progress bars.
 
@@ -141,6 +142,9 @@ def train_adapter(
         tokenizer=ChatTokenizer(tokenizer),
         by_turn=model.config.memory_write_granularity != "token",
         pad_id=tokenizer.pad_token_id or 0,
+        ordinary=_ordinary_text(recipe, tokenizer),
+        ordinary_rows=recipe.rendering.retention_rows,
+        teacher=recipe.objectives.distillation > 0,
         **{
             name: getattr(recipe.rendering, name)
             for name in ("preamble_share", "online_share", "join_share", "value_weight", "max_tokens")
@@ -158,6 +162,12 @@ def train_adapter(
     resume = last_checkpoint(folder)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return save_adapter(model, folder / "adapter", dtype=torch.bfloat16)
+
+
+def _ordinary_text(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> OrdinaryText | None:
+    if not recipe.objectives.retention:
+        return None
+    return OrdinaryText(recipe.data_folder, tokenizer, tokens=recipe.rendering.retention_tokens)
 
 
 def _arguments(recipe: Recipe, folder: Path, show_progress: bool) -> TrainingArguments:

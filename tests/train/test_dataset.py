@@ -87,3 +87,33 @@ def test_a_file_without_targets_says_where(tmp_path, text, says):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.jsonl"):
         ChatRecords.load(tmp_path / "none.jsonl")
+
+
+def test_conversations_of_one_step_are_told_equally_much():
+    stages = [{"steps": 6, "life": {"facts": [1, 5], "distractors": [0, 4], "tasks": {"recall": 1.0}}}]
+    dataset = CurriculumDataset(Recipe.from_dict({"stages": stages}), conversations_per_step=3)
+    told = [tuple(dataset[i].episodes[0].cell[k] for k in ("facts", "distractors")) for i in range(len(dataset))]
+    steps = [set(told[i : i + 3]) for i in range(0, len(told), 3)]
+    assert all(len(step) == 1 for step in steps)
+    assert len(set().union(*steps)) > 2
+
+
+def test_several_questions_are_asked_about_one_past():
+    life = {"facts": [3, 3], "questions": 3, "tasks": {"recall": 1.0}}
+    recipe = Recipe.from_dict({"stages": [{"steps": 8, "life": life}], "optimisation": {"reconstruct_share": 0.0}})
+    items = [item.episodes for item in CurriculumDataset(recipe, conversations_per_step=1)]
+    assert max(len(episodes) for episodes in items) == 3
+    for episodes in items:
+        assert len({e.written for e in episodes}) == 1
+        assert len({e.visible for e in episodes}) == len(episodes)
+        for e in episodes:
+            assert e.value in e.target.content
+            assert any(e.value in m.content for m in e.written)
+
+
+def test_a_share_of_the_conversations_comes_from_real_text(folder):
+    stages = [{"steps": 40, "real_share": 0.5}]
+    recipe = Recipe.from_dict({"stages": stages, "data_folder": str(folder)})
+    tasks = [item.episodes[0].task for item in CurriculumDataset(recipe, conversations_per_step=1)]
+    real = [task for task in tasks if task in {"persona", "squad", "hotpot", "babi"}]
+    assert 10 < len(real) < 30

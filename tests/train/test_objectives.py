@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
 import torch
 
-from dmem_agents.train.objectives import ObjectiveWeights, loss_terms
+from dmem_agents.train.batching import IGNORE
+from dmem_agents.train.objectives import (
+    ObjectiveWeights,
+    answer_logits,
+    distillation,
+    loss_terms,
+    retention,
+    write_states,
+)
 from tests.train.test_batching import PASTS, episode
+
+EPISODES = [episode(*PASTS[0]), episode(*PASTS[1], answer="She is 30.", value="30")]
 
 
 @pytest.fixture
 def batch(collator):
-    return collator([episode(*PASTS[0]), episode(*PASTS[1], answer="She is 30.", value="30")], random.Random(0))
+    return collator(EPISODES, random.Random(0))
 
 
 def test_total_is_the_weighted_sum_and_terms_without_weight_are_absent(make_model, batch):
@@ -43,3 +54,67 @@ def test_sparsity_is_measured_where_tokens_are_written(make_model, batch):
             memory.beta_bias.fill_(torch.logit(torch.tensor(0.2)).item())
     term = loss_terms(model, batch, ObjectiveWeights(sparsity=1.0, sparsity_target=0.05))["sparsity"]
     torch.testing.assert_close(term, torch.tensor(0.15**2), atol=1e-6, rtol=1e-4)
+
+
+class FixedText:
+    """Ordinary text of two lengths."""
+
+    def sample(self, rng: random.Random) -> tuple[int, ...]:
+        return tuple(range(5, 5 + rng.randint(4, 9)))
+
+
+def test_retention_is_zero_without_memory_and_the_kl_to_the_frozen_model_with_one(make_model, collator):
+    model = make_model().eval()
+    batch = dataclasses.replace(collator, ordinary=FixedText(), ordinary_rows=5)(EPISODES, random.Random(1))
+    lengths = batch.ordinary_mask.sum(dim=1).tolist()
+    assert len(set(lengths)) > 1
+    with torch.no_grad():
+        states = write_states(model, batch)
+        assert retention(model, batch, torch.zeros_like(states)) == 0.0
+        expected = []
+        for row, length in enumerate(lengths):
+            ids = batch.ordinary_ids[row : row + 1, :length]
+            state = states[:, row % states.shape[1]].unsqueeze(1)
+            frozen = model(ids, write=False).logits[0].log_softmax(-1)
+            loaded = model(ids, state=state, write=False).logits[0].log_softmax(-1)
+            expected.append((frozen.exp() * (frozen - loaded)).sum(-1))
+        kl = torch.cat(expected).mean()
+        assert kl > 1e-4
+        torch.testing.assert_close(retention(model, batch, states), kl, atol=1e-6, rtol=1e-4)
+
+
+def test_retention_teaches_the_memory_to_stay_out(make_model, collator):
+    model = make_model()
+    batch = dataclasses.replace(collator, ordinary=FixedText(), ordinary_rows=2)(EPISODES, random.Random(1))
+    retention(model, batch, write_states(model, batch)).backward()
+    assert model.memories[0].delta_q_proj.grad.abs().max() > 0
+    assert all(p.grad is None for p in model.backbone.parameters())
+
+
+def test_distillation_is_the_kl_to_the_frozen_model_with_the_text_in_its_prompt(make_model, collator, chat):
+    model = make_model().eval()
+    batch = dataclasses.replace(collator, teacher=True)(EPISODES, random.Random(0))
+    with torch.no_grad():
+        own = write_states(model, batch).index_select(1, batch.conversation)
+        logits = answer_logits(model, batch, own)
+        total, tokens = 0.0, 0
+        for row, e in enumerate(EPISODES):
+            labels = batch.labels[row][batch.labels[row] != IGNORE]
+            prompt = chat.render([*e.written, *e.visible], add_generation_prompt=True).input_ids
+            ids = torch.tensor([[*prompt, *labels.tolist()]])
+            teacher = model(ids, write=False).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+            student = logits[row, batch.labels[row] != IGNORE].log_softmax(-1)
+            total += float((teacher.exp() * (teacher - student)).sum())
+            tokens += len(labels)
+        assert total / tokens > 1e-3
+        torch.testing.assert_close(
+            distillation(model, batch, logits), torch.tensor(total / tokens), atol=1e-5, rtol=1e-4
+        )
+
+
+def test_the_new_terms_join_the_total(make_model, collator):
+    both = dataclasses.replace(collator, teacher=True, ordinary=FixedText(), ordinary_rows=1)
+    batch = both(EPISODES, random.Random(0))
+    terms = loss_terms(make_model(), batch, ObjectiveWeights(distillation=0.5, retention=2.0))
+    assert set(terms) == {"answer", "distillation", "retention", "total"}
+    torch.testing.assert_close(terms["total"], terms["answer"] + 0.5 * terms["distillation"] + 2.0 * terms["retention"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
@@ -68,6 +69,8 @@ class AgentLife:
     """Whether the assistant's message before a tool result carries the call; needs a template with tools."""
     dialogue: tuple[str, ...] = ()
     """Lines of real dialogue that replace half of the distractors."""
+    questions: int = 1
+    """Most questions asked about one past in `conversation`: the drawn one, then plain ones about its other facts."""
     unseen_value: bool = False
     """Whether `sample` asks for values that training never has; not for the train split."""
     unseen_phrasing: bool = True
@@ -95,13 +98,17 @@ class AgentLife:
 
     def sample(self, rng: random.Random) -> Episode:
         """An episode of a task drawn by weight, with facts and distractors drawn from their ranges."""
+        return self.conversation(rng)[0]
+
+    def conversation(self, rng: random.Random) -> tuple[Episode, ...]:
+        """Such an episode, and up to `questions` − 1 more questions about the same past."""
         task = rng.choices(list(self.tasks), list(self.tasks.values()))[0]
         facts, distractors = rng.randint(*self.facts), rng.randint(*self.distractors)
         if task == "reconstruct":
             facts, distractors = min(facts, 3), min(distractors, 1)
         if task == "unknown" and rng.random() < 0.15:
             facts, distractors = 0, max(distractors, 1)
-        return self._make(task, rng, facts, distractors, self.unseen_value, self.unseen_phrasing, "mixed")
+        return self._make_all(task, rng, facts, distractors, self.unseen_value, self.unseen_phrasing, "mixed")
 
     def recall_episode(
         self,
@@ -175,6 +182,18 @@ class AgentLife:
         unseen_phrasing: bool,
         placement: str,
     ) -> Episode:
+        return self._make_all(task, rng, facts, distractors, unseen_value, unseen_phrasing, placement)[0]
+
+    def _make_all(
+        self,
+        task: str,
+        rng: random.Random,
+        facts: int,
+        distractors: int,
+        unseen_value: bool,
+        unseen_phrasing: bool,
+        placement: str,
+    ) -> tuple[Episode, ...]:
         if placement not in ("mixed", "after"):
             raise ConfigError(f"Expected placement 'mixed' or 'after'; got {placement!r}.")
         if unseen_value and self.split == "train":
@@ -215,8 +234,8 @@ class _Draft:
     phrasings: Split
     unseen_value: bool
 
-    def attempt(self, count: int, distractors: int, placement: str) -> Episode | None:
-        """An episode, or None when the drawn facts don't allow a fair one."""
+    def attempt(self, count: int, distractors: int, placement: str) -> tuple[Episode, ...] | None:
+        """An episode and further questions about its past, or None when the drawn facts don't allow a fair one."""
         rng, life = self.rng, self.life
         keys = life.attributes or tuple(ATTRIBUTES)
         extra = 1 if self.task == "unknown" else 0
@@ -245,14 +264,23 @@ class _Draft:
             question, answer, value = self._question(teller, asked)
             if value and not teller.is_fair(asked, question):
                 return None
-        return Episode(
-            written=written,
-            visible=(Message(role="user", content=question),),
-            target=Message(role="assistant", content=answer),
-            value=value,
-            task=self.task,
-            cell=self._cell(count, distractors, asked),
-        )
+        cell = self._cell(count, distractors, asked)
+        first = _asked(written, question, answer, value, task=self.task, cell=cell)
+        others = [fact for fact in told if fact is not asked]
+        return (first, *self._further(teller, others, written, count, distractors))
+
+    def _further(
+        self, teller: Telling, facts: list[Fact], written: tuple[Message, ...], count: int, distractors: int
+    ) -> list[Episode]:
+        """Plain questions about other facts of the same past, where the answer can't be guessed."""
+        wanted = min(self.life.questions - 1, len(facts))
+        found = []
+        for fact in self.rng.sample(facts, wanted) if wanted > 0 else ():
+            question, answer, value = self._recall(teller, fact)
+            if teller.is_fair(fact, question):
+                cell = self._cell(count, distractors, fact)
+                found.append(_asked(written, question, answer, value, task="recall", cell=cell))
+        return found
 
     def _cell(self, count: int, distractors: int, asked: Fact) -> dict[str, int | str | bool]:
         return {
@@ -279,11 +307,15 @@ class _Draft:
         if self.task == "preference":
             request, answer = self.rng.choice(asked.attribute.uses(self.phrasings, third=third))
             return (*teller.ask(asked, request, answer), asked.value)
-        template = self.rng.choice(teller.questions(asked))
         if self.task == "unknown":
-            question, _ = teller.ask(asked, template, "")
+            question, _ = teller.ask(asked, self.rng.choice(teller.questions(asked)), "")
             return question, self.rng.choice(wording.UNTOLD), ""
-        answers = asked.attribute.answers(third=third)
+        return self._recall(teller, asked)
+
+    def _recall(self, teller: Telling, asked: Fact) -> tuple[str, str, str]:
+        """A plain question, its answer and the value in it."""
+        template = self.rng.choice(teller.questions(asked))
+        answers = asked.attribute.answers(third=asked.owner is not None)
         answer = answers[0] if self.rng.random() < 0.7 else self.rng.choice(answers)
         return (*teller.ask(asked, template, answer), asked.value)
 
@@ -298,3 +330,16 @@ class _Draft:
             prompts, answer = wording.REPEAT_LAST, said[-1]
         values = [fact.value for fact in told if fact.value in answer]
         return self.rng.choice(prompts.of(self.phrasings)), answer, values[0] if values else ""
+
+
+def _asked(
+    written: tuple[Message, ...], question: str, answer: str, value: str, *, task: str, cell: dict[str, Any]
+) -> Episode:
+    return Episode(
+        written=written,
+        visible=(Message(role="user", content=question),),
+        target=Message(role="assistant", content=answer),
+        value=value,
+        task=task,
+        cell=cell,
+    )

@@ -167,6 +167,15 @@ def persona_dialogue(data_folder: Path | str, split: Split = "train") -> tuple[s
     return tuple(found)
 
 
+def persona_conversations(data_folder: Path | str, split: Split = "train") -> tuple[tuple[str, ...], ...]:
+    """Whole conversations of Synthetic-Persona-Chat, line by line without the speakers; errors as in `PersonaChat`."""
+    conversations = []
+    for row in _persona_rows(Path(data_folder), split):
+        said = (line.partition(": ")[2].strip() for line in row["Best Generated Conversation"].splitlines())
+        conversations.append(tuple(line for line in said if line))
+    return tuple(c for c in conversations if c)
+
+
 def squad(data_folder: Path | str, split: Split = "train", *, longest: int = 45) -> Stories:
     """SQuAD 2.0, answerable questions: the sentence that holds the answer is told, then asked for.
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
-import json
 import random
 from pathlib import Path
 
@@ -23,62 +20,6 @@ from dmem_agents.train.data.real_text import (
     squad,
 )
 from dmem_agents.train.data.splits import split_of
-
-STORY = """1 Mary moved to the bathroom.
-2 John went to the hallway.
-3 Where is Mary? \tbathroom\t1
-4 Daniel went back to the hallway.
-5 Sandra moved to the garden.
-6 Where is Daniel? \thallway\t4
-1 Bill gave the football to Fred.
-2 What did Bill give to Fred? \tfootball\t1
-3 Who gave the football to Fred? \tBill\t1
-4 Who received the football? \tFred\t1
-5 Who did Bill give the football to? \tFred\t1
-"""
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text.encode()))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    persona = io.StringIO(newline="")
-    writer = csv.writer(persona)
-    writer.writerow(["user 1 personas", "user 2 personas", "Best Generated Conversation"])
-    for number in range(60):
-        talk = f"User 1: I live in Rome.\nUser 2: How is the weather over there {number}?\nUser 1: My name is X."
-        writer.writerow([f"I love baking cookies {number}.\nmy dog is called Rex", "I am a nurse.", talk])
-    for part in ("valid", "test"):
-        write(
-            tmp_path / "synthetic_persona_chat" / f"Synthetic-Persona-Chat_{part}.csv.gz",
-            persona.getvalue(),
-        )
-    passages = [
-        {
-            "context": f"Some intro. The tower number {n} was built by Ada Stone. It is high.",
-            "question": f"Who built tower {n}?",
-            "answers": [{"text": "Ada Stone", "answer_start": 0}] if n % 2 else [],
-        }
-        for n in range(80)
-    ]
-    write(tmp_path / "squadv2" / "test.jsonl.gz", "\n".join(map(json.dumps, passages)))
-    hops = [
-        {
-            "question": f"Who wrote the song of film {n}?",
-            "answer": "Jo Lee" if n % 2 else "yes",
-            "context": [["A", [f"Film {n} has a song."]], ["B", [" The song is by Jo Lee.", " More."]]],
-            "supporting_facts": [["A", 0], ["B", 0]],
-        }
-        for n in range(80)
-    ]
-    write(tmp_path / "hotpotqa" / "train_100.json.gz", json.dumps(hops))
-    for name in ("qa1_single-supporting-fact", "qa2_two-supporting-facts", "qa5_three-arg-relations"):
-        for part in ("train", "test"):
-            write(tmp_path / "babi" / f"{name}_{part}.txt.gz", STORY)
-    return tmp_path
 
 
 def test_babi_tells_the_story_from_its_first_supporting_line_on(folder: Path) -> None:
@@ -177,7 +118,7 @@ def test_a_truncated_file_is_refused(folder: Path) -> None:
     ],
 )
 def test_a_malformed_file_is_refused_with_its_name(folder: Path, name: str, text: str, error: str) -> None:
-    write(folder / name, text)
+    (folder / name).write_bytes(gzip.compress(text.encode()))
     readers = {"squadv2": squad, "hotpotqa": hotpot, "babi": babi, "synthetic_persona_chat": persona_dialogue}
     with pytest.raises(ConfigError, match=error) as caught:
         readers[name.split("/")[0]](folder)

@@ -1,0 +1,124 @@
+"""Which memory learns fastest: adapters that differ in one setting, trained alike, and their recall.
+
+    python -m benchmarks.ablation [--steps 400] [--episodes 100] [VARIANT ...]
+
+Each variant is trained from fresh weights on one fact of ten attributes (the recipe's first stage), then asked about
+held-out people in held-out phrasings. Finished variants are kept in `results/ablation.json`, a variant's checkpoints in
+`runs/ablation`: interrupted, the same command goes on where it was. The paper's own ablations: arXiv 2605.12357, §5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import random
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.run import RESULTS, circumstances
+from dmem_agents.engine import Engine
+from dmem_agents.evaluate.recall import measure_recall
+from dmem_agents.layers.config import DeltaMemConfig
+from dmem_agents.model.attach import attach
+from dmem_agents.model.loading import load_backbone
+from dmem_agents.tokenization import ChatTokenizer
+from dmem_agents.train.data import AgentLife
+from dmem_agents.train.recipe import Recipe
+from dmem_agents.train.trainer import train_adapter
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "smollm2-135m.toml"
+RUNS = Path("runs/ablation")
+SHIPPED: dict[str, Any] = {
+    "num_state_heads": 4,
+    "state_update_mode": "no_lambda",
+    "delta_heads": ("q", "o"),
+    "output_init": "base_slice",
+    "online_gain": 0.2,
+}
+_WRITES: dict[str, dict[str, Any]] = {
+    "TSW": {"num_state_heads": 1},
+    "SSW": {"num_state_heads": 1, "memory_write_granularity": "message_mean"},
+    "MSW": {"num_state_heads": 4},
+}
+_GATES: dict[str, dict[str, Any]] = {
+    "no_lambda": {"state_update_mode": "no_lambda"},
+    "standard": {"state_update_mode": "standard"},
+    "separate λ": {"state_update_mode": "standard", "couple_lambda": False},
+}
+_HEADS: dict[str, tuple[str, ...]] = {"q": ("q",), "o": ("o",), "q, k, v, o": ("q", "k", "v", "o")}
+_LAYERS = {"first third": range(10), "middle third": range(10, 20), "last third": range(20, 30)}
+VARIANTS: dict[str, dict[str, Any]] = {
+    **{f"{writes}, {gates}": {**w, **g} for writes, w in _WRITES.items() for gates, g in _GATES.items()},
+    **{f"heads {name}": {"delta_heads": heads} for name, heads in _HEADS.items()},
+    **{f"layers: {name}": {"target_layers": tuple(layers)} for name, layers in _LAYERS.items()},
+}
+"""What each changes in the shipped adapter's settings, which are "MSW, no_lambda"."""
+
+
+def run(name: str, *, steps: int, episodes: int) -> dict[str, Any]:
+    """Train one variant and measure it."""
+    recipe = _recipe(name, steps)
+    backbone, tokenizer = load_backbone(None, device="cpu")
+    torch.manual_seed(recipe.optimisation.seed)
+    model = attach(backbone, recipe.memory)
+    folder = RUNS / re.sub(r"\W+", "_", name)
+    train_adapter(recipe, model, tokenizer, folder, show_progress=sys.stderr.isatty())
+    state = json.loads((folder / f"checkpoint-{steps}" / "trainer_state.json").read_text("utf-8"))
+    losses = [entry["answer"] for entry in state["log_history"] if "answer" in entry][-5:]
+    life = AgentLife(split="validation", attributes=tuple(recipe.stages[0].life["attributes"]))
+    rng = random.Random(0)
+    asked = [life.recall_episode(rng, facts=1, distractors=0) for _ in range(episodes)]
+    with Engine(model.eval(), max_batch_size=16) as engine:
+        found = measure_recall(engine, ChatTokenizer(tokenizer), asked, controls=("own", "stranger"))
+    return {
+        "settings": VARIANTS[name],
+        "parameters": sum(tensor.numel() for tensor in model.adapter_parameters().values()),
+        "answer_loss_last_50_steps": round(sum(losses) / len(losses), 3),
+        "recall": found["controls"],
+    }
+
+
+def _recipe(name: str, steps: int) -> Recipe:
+    recipe = Recipe.load(RECIPE)
+    return dataclasses.replace(
+        recipe,
+        memory=DeltaMemConfig(**{**SHIPPED, **VARIANTS[name]}),
+        stages=(dataclasses.replace(recipe.stages[0], steps=steps, real_share=0.0),),
+        start_from="",
+        objectives=dataclasses.replace(recipe.objectives, retention=0.0),
+        save_every_steps=min(50, steps),
+    )
+
+
+def main() -> None:
+    """Run what is missing in `results/ablation.json`, one variant after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=f"out of: {'; '.join(VARIANTS)}")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--episodes", type=int, default=100)
+    arguments = parser.parse_args()
+    if unknown := set(arguments.variants) - set(VARIANTS):
+        parser.error(f"expected variants out of {list(VARIANTS)}, got {sorted(unknown)}")
+    path = RESULTS / "ablation.json"
+    settings = {"steps": arguments.steps, "episodes": arguments.episodes}
+    result: dict[str, Any] = {"circumstances": circumstances(), "settings": settings, "variants": {}}
+    if path.exists():
+        earlier = json.loads(path.read_text("utf-8"))
+        if earlier["settings"] != settings:
+            parser.error(f"{path} was measured with {earlier['settings']}; give the same, or move it away")
+        result["variants"] = earlier["variants"]
+    for name in arguments.variants or VARIANTS:
+        if name not in result["variants"]:
+            result["variants"][name] = run(name, steps=arguments.steps, episodes=arguments.episodes)
+            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        found = result["variants"][name]
+        print(f"{name:24} loss {found['answer_loss_last_50_steps']:.3f}  own {found['recall']['own']['rate']:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Rows of ordinary text: cut to length, of every kind, the same for the same seed."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from dmem_agents.errors import ConfigError
+from dmem_agents.testing.tiny_model import tiny_tokenizer
+from dmem_agents.train.ordinary_text import OrdinaryText
+
+
+def test_rows_are_cut_to_length_and_hold_paragraphs_and_conversations(folder):
+    tokenizer = tiny_tokenizer()
+    text = OrdinaryText(folder, tokenizer, tokens=12)
+    rows = [text.sample(random.Random(seed)) for seed in range(40)]
+    assert max(map(len, rows)) == 12
+    assert all(rows)
+    whole = [tokenizer.decode(OrdinaryText(folder, tokenizer, tokens=400).sample(random.Random(s))) for s in range(40)]
+    assert any("has a song" in row for row in whole)
+    assert any("The weather" in row or "weather over there" in row for row in whole)
+    assert any("Who built tower" in row for row in whole)
+    assert rows == [text.sample(random.Random(seed)) for seed in range(40)]
+
+
+def test_rows_too_short_to_predict_anything_are_refused(folder):
+    with pytest.raises(ConfigError, match="retention_tokens = 1"):
+        OrdinaryText(folder, tiny_tokenizer(), tokens=1)
