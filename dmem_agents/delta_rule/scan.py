@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from dmem_agents.delta_rule.chunked import chunked_scan
+from dmem_agents.delta_rule.cpu import MAX_RANK, compiled_scan, is_available
 from dmem_agents.delta_rule.naive import naive_scan
 from dmem_agents.errors import ConfigError
 
-Implementation = Literal["auto", "naive", "chunked"]
+Implementation = Literal["auto", "naive", "chunked", "compiled"]
 _NAIVE_UP_TO_TOKENS = 2
 """Below this many tokens the loop is quicker than setting up a chunk."""
+_IMPLEMENTATIONS = {"naive": naive_scan, "chunked": chunked_scan, "compiled": compiled_scan}
 
 
 def scan(
@@ -39,7 +43,8 @@ def scan(
         write: shape of `keep`.
         state: `[B, H, r, r]` state before the first token.
         write_mask: `[B, T]` bool; False tokens read but leave no trace. None writes all.
-        implementation: `"auto"` takes the loop for up to 2 tokens and chunks otherwise.
+        implementation: `"auto"` takes the compiled loop on a CPU if Numba is installed, else the loop for up to 2
+            tokens and chunks for more.
 
     Returns:
         reads `[B, T, H, r]` and the state after the last token `[B, H, r, r]`.
@@ -49,11 +54,30 @@ def scan(
     """
     _check(q, k, v, keep, erase, write, state, write_mask)
     if implementation == "auto":
-        implementation = "naive" if q.shape[1] <= _NAIVE_UP_TO_TOKENS else "chunked"
-    if implementation not in ("naive", "chunked"):
-        raise ConfigError(f"Expected implementation 'auto', 'naive' or 'chunked', got {implementation!r}.")
-    run = naive_scan if implementation == "naive" else chunked_scan
+        implementation = _fastest(q)
+    if implementation not in _IMPLEMENTATIONS:
+        raise ConfigError(f"Expected implementation 'auto' or one of {list(_IMPLEMENTATIONS)}, got {implementation!r}.")
+    if implementation == "compiled" and q.device.type != "cpu":
+        raise ConfigError(f"Expected tensors on the CPU for implementation 'compiled', got them on {q.device}.")
+    run = _IMPLEMENTATIONS[implementation]
     return run(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=write_mask)
+
+
+def _fastest(q: Tensor) -> Implementation:
+    if q.device.type == "cpu" and q.shape[-1] <= MAX_RANK and _has_compiled():
+        return "compiled"
+    return "naive" if q.shape[1] <= _NAIVE_UP_TO_TOKENS else "chunked"
+
+
+@functools.cache
+def _has_compiled() -> bool:
+    """Whether the compiled scan can run; says once what is missing."""
+    found = is_available()
+    if not found:
+        logging.getLogger(__name__).info(
+            "Numba is not installed: the slower chunked scan serves. For the compiled one: pip install 'dmem-agents[cpu]'"
+        )
+    return found
 
 
 def _check(

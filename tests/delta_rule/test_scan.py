@@ -15,7 +15,7 @@ from dmem_agents.errors import ConfigError, StateError
 MakeInputs = Callable[..., dict[str, Any]]
 
 
-@pytest.mark.parametrize("implementation", ["auto", "naive", "chunked"])
+@pytest.mark.parametrize("implementation", ["auto", "naive", "chunked", "compiled"])
 @pytest.mark.parametrize("tokens", [0, 1, 65])
 def test_every_implementation_gives_the_result_of_the_slow_one(
     scan_inputs: MakeInputs, implementation: str, tokens: int
@@ -28,7 +28,7 @@ def test_every_implementation_gives_the_result_of_the_slow_one(
     torch.testing.assert_close(state.double(), expected_state, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("implementation", ["auto", "naive", "chunked"])
+@pytest.mark.parametrize("implementation", ["auto", "naive", "chunked", "compiled"])
 def test_without_tokens_the_state_comes_back_as_it_was(scan_inputs: MakeInputs, implementation: str) -> None:
     inputs = scan_inputs(tokens=0, dtype=torch.float32)
     reads, state = scan(**inputs, implementation=implementation)
@@ -36,7 +36,7 @@ def test_without_tokens_the_state_comes_back_as_it_was(scan_inputs: MakeInputs, 
     assert torch.equal(state, inputs["state"])
 
 
-@pytest.mark.parametrize("implementation", ["auto", "naive", "chunked"])
+@pytest.mark.parametrize("implementation", ["auto", "naive", "chunked", "compiled"])
 def test_no_input_is_written_into(scan_inputs: MakeInputs, implementation: str) -> None:
     inputs = scan_inputs(tokens=20, masked=True, dtype=torch.float32)
     before = {name: value.clone() for name, value in inputs.items()}

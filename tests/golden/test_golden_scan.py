@@ -28,7 +28,7 @@ def _as_recorded(reads: Tensor, mask: Tensor | None) -> Tensor:
     return reads if mask is None else reads * mask.unsqueeze(-1)
 
 
-@pytest.mark.parametrize("implementation", ["auto", "naive", "chunked"])
+@pytest.mark.parametrize("implementation", ["auto", "naive", "chunked", "compiled"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_recurrence_and_its_gradients_are_those_of_the_reference(
     golden: Any, scan_case: Case, implementation: str, dtype: torch.dtype
