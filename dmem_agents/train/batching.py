@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import torch
@@ -22,6 +22,8 @@ from dmem_agents.train.data import Episode
 from dmem_agents.train.ordinary_text import OrdinaryText
 
 IGNORE = -100
+_PASS_TOKENS = 128
+"""What a further forward pass costs, in tokens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +99,34 @@ class TrainingBatch:
         )
         moved |= {name: x.to(device) for name, x in moved.items() if isinstance(x, Tensor)}
         return type(self)(**moved)
+
+    def questions(self, rows: Tensor) -> Self:
+        """Only these questions (indices `[n]`), with no more padding than they need."""
+        tokens = int(self.read_mask[rows].sum(dim=1).max())
+        kept = int((self.labels[rows] != IGNORE).sum(dim=1).max())
+        taught = int(self.teacher_mask[rows].sum(dim=1).max()) if len(self.teacher_mask) else 0
+        return replace(
+            self,
+            read_ids=self.read_ids[rows, -tokens:],
+            read_mask=self.read_mask[rows, -tokens:],
+            read_write_mask=self.read_write_mask[rows, -tokens:],
+            labels=self.labels[rows, -kept:],
+            label_weights=self.label_weights[rows, -kept:],
+            conversation=self.conversation[rows],
+            reconstruct=self.reconstruct[rows],
+            teacher_ids=self.teacher_ids[rows, -taught:] if taught else self.teacher_ids,
+            teacher_mask=self.teacher_mask[rows, -taught:] if taught else self.teacher_mask,
+        )
+
+    def by_length(self) -> tuple[Tensor, ...]:
+        """Indices of short and of long questions, where two forward passes hold less padding than one."""
+        lengths, order = self.read_mask.sum(dim=1).sort()
+        count = torch.arange(1, len(order), device=order.device)
+        cost = count * lengths[:-1] + (len(order) - count) * lengths[-1]
+        if not len(count) or int(cost.min()) + _PASS_TOKENS > len(order) * int(lengths[-1]):
+            return (order,)
+        cut = int(cost.argmin()) + 1
+        return order[:cut], order[cut:]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,6 +27,10 @@ class Item:
     episodes: tuple[Episode, ...]
 
 
+_REPEATABLE_MESSAGES = 3
+"""More than these a lossy memory can't be asked to repeat word for word."""
+
+
 class CurriculumDataset(Dataset[Item]):
     """Conversations of the recipe's stages in order; made on the fly from the seed and the index alone.
 
@@ -52,7 +56,12 @@ class CurriculumDataset(Dataset[Item]):
         stage = self.recipe.stage_at(step)
         rng = random.Random(f"{self.recipe.optimisation.seed}/{index}")
         episodes = self._episodes(stage, step, rng)
-        if episodes[0].task != "reconstruct" and rng.random() < self.recipe.optimisation.reconstruct_share:
+        said = sum(m.role == "user" for m in episodes[0].written)
+        if (
+            episodes[0].task != "reconstruct"
+            and said <= _REPEATABLE_MESSAGES
+            and rng.random() < self.recipe.optimisation.reconstruct_share
+        ):
             episodes.append(_repetition(episodes[0], rng))
         return Item(index=index, episodes=tuple(episodes))
 

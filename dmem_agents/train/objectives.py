@@ -119,8 +119,25 @@ def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWei
     finally:
         for hook in hooks:
             hook.remove()
-    own = states.index_select(1, batch.conversation)
-    logits = answer_logits(model, batch, own)
+    terms: dict[str, Tensor] = {}
+    for rows in batch.by_length():
+        for name, term in _question_terms(model, batch.questions(rows), states, weights).items():
+            share = term * (len(rows) / len(batch.read_ids))
+            terms[name] = terms[name] + share if name in terms else share
+    if weights.retention and len(batch.ordinary_ids):
+        terms["retention"] = retention(model, batch, states)
+    if weights.sparsity and gate_means:
+        terms["sparsity"] = (torch.stack(gate_means) - weights.sparsity_target).square().mean()
+    parts = [getattr(weights, name) * term for name, term in terms.items()]
+    terms["total"] = torch.stack(parts).sum()
+    return terms
+
+
+def _question_terms(
+    model: DeltaMemModel, batch: TrainingBatch, states: Tensor, weights: ObjectiveWeights
+) -> dict[str, Tensor]:
+    """The terms that come from answers, each a mean over the batch's questions."""
+    logits = answer_logits(model, batch, states.index_select(1, batch.conversation))
     nll = row_nll(logits, batch)
     terms: dict[str, Tensor] = {}
     for name, rows in (("answer", ~batch.reconstruct), ("reconstruct", batch.reconstruct)):
@@ -132,12 +149,6 @@ def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWei
         terms["contrast"] = F.softplus(weights.contrast_margin - (other - nll))[~batch.reconstruct].sum() / len(nll)
     if weights.distillation:
         terms["distillation"] = distillation(model, batch, logits)
-    if weights.retention and len(batch.ordinary_ids):
-        terms["retention"] = retention(model, batch, states)
-    if weights.sparsity and gate_means:
-        terms["sparsity"] = (torch.stack(gate_means) - weights.sparsity_target).square().mean()
-    parts = [getattr(weights, name) * term for name, term in terms.items()]
-    terms["total"] = torch.stack(parts).sum()
     return terms
 
 

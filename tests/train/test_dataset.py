@@ -117,3 +117,10 @@ def test_a_share_of_the_conversations_comes_from_real_text(folder):
     tasks = [item.episodes[0].task for item in CurriculumDataset(recipe, conversations_per_step=1)]
     real = [task for task in tasks if task in {"persona", "squad", "hotpot", "babi"}]
     assert 10 < len(real) < 30
+
+
+def test_a_long_past_is_not_asked_for_word_by_word():
+    stage = {"steps": 4, "life": {"facts": [5, 5], "distractors": [2, 2], "tasks": {"recall": 1.0}}}
+    recipe = Recipe.from_dict({"stages": [stage], "optimisation": {"reconstruct_share": 1.0}})
+    dataset = CurriculumDataset(recipe, conversations_per_step=2)
+    assert {e.task for i in range(len(dataset)) for e in dataset[i].episodes} == {"recall"}

@@ -118,3 +118,20 @@ def test_the_new_terms_join_the_total(make_model, collator):
     terms = loss_terms(make_model(), batch, ObjectiveWeights(distillation=0.5, retention=2.0))
     assert set(terms) == {"answer", "distillation", "retention", "total"}
     torch.testing.assert_close(terms["total"], terms["answer"] + 0.5 * terms["distillation"] + 2.0 * terms["retention"])
+
+
+LONG = episode(*PASTS[1], ask="Repeat what I told you, please, word for word.", answer="Tom has a cat. It rains.")
+
+
+def test_short_and_long_questions_run_apart_and_lose_what_they_lose_together(make_model, collator, monkeypatch):
+    batch = dataclasses.replace(collator, teacher=True)([*EPISODES, LONG], random.Random(0))
+    weights = ObjectiveWeights(contrast=0.5)
+    model = make_model()
+    together = loss_terms(model, batch, weights)
+    monkeypatch.setattr("dmem_agents.train.batching._PASS_TOKENS", 0)
+    short, long = batch.by_length()
+    assert long.tolist() == [2]
+    assert batch.questions(short).read_ids.shape[1] < batch.read_ids.shape[1]
+    apart = loss_terms(model, batch, weights)
+    for name, term in together.items():
+        torch.testing.assert_close(apart[name], term, atol=1e-5, rtol=1e-4, msg=name)
