@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmem_agents.delta_rule import scan
+from dmem_agents.layers import fused
 from dmem_agents.layers.config import HEAD_NAMES, DeltaMemConfig, HeadName
 from dmem_agents.layers.gates import coefficients
 from dmem_agents.layers.write_spans import Segments
@@ -137,13 +138,12 @@ class LayerMemory(nn.Module):
                 if self.config.normalize_qk:
                     query = _unit(query)
                 reads = query @ state.transpose(-1, -2)  # [B, H, T, r]
-                reads = reads.transpose(1, 2)
+                reads = reads.transpose(1, 2).flatten(2)
                 if write and segments is not None:
                     _, state = self._scan(segments.mean(hidden), state, segments.present)
             else:
                 written = valid if write_mask is None else (write_mask if valid is None else write_mask & valid)
                 reads, state = self._scan(hidden, state, written)
-            reads = reads.flatten(2)
             if valid is not None:
                 reads = reads.masked_fill(~valid.unsqueeze(-1), 0.0)
             return reads, state
@@ -178,12 +178,21 @@ class LayerMemory(nn.Module):
     def _scan(self, hidden: Tensor, state: Tensor, written: Tensor | None) -> tuple[Tensor, Tensor]:
         c = self.config
         projected = F.linear(hidden, self._weights())
+        if fused.fits(hidden):
+            return fused.read_and_write(projected, self._gate_bias(), state, written=written, config=c)
         shape = (*hidden.shape[:2], c.num_state_heads, c.rank)
         q, k, v = (x.reshape(shape) for x in projected[..., : 3 * c.width].split(c.width, dim=-1))
         if c.normalize_qk:
             q, k = _unit(q), _unit(k)
         keep, erase, write = self._gates(projected[..., 3 * c.width :])
-        return scan(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=written)
+        reads, state = scan(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=written)
+        return reads.flatten(2), state
+
+    def _gate_bias(self) -> Tensor:
+        """Of the gate logits' channels, β first."""
+        if self.config.couple_lambda:
+            return self.beta_bias.detach()
+        return torch.cat([self.beta_bias.detach(), self.lambda_bias.detach()])
 
     def _split(self, projected: Tensor) -> Tensor:
         """`[B, T, R]` → `[B, H, T, r]`."""
