@@ -1,5 +1,25 @@
-"""LangChain chat model with a δ-mem memory: `from langchain_dmem import DeltaMemLLM`."""
+"""LangChain chat model with a δ-mem memory: `from langchain_dmem import DeltaMemLLM`.
+
+`DeltaMemMiddleware` ties a `create_agent` graph to an agent's memory; it needs the `langchain` package, the model
+only `langchain-core`.
+"""
+
+from typing import TYPE_CHECKING
 
 from langchain_dmem.chat_models import DeltaMemLLM
 
-__all__ = ["DeltaMemLLM"]
+if TYPE_CHECKING:
+    from langchain_dmem.middleware import DeltaMemMiddleware, DeltaMemState
+
+__all__ = ["DeltaMemLLM", "DeltaMemMiddleware", "DeltaMemState"]
+
+_LAZY = ("DeltaMemMiddleware", "DeltaMemState")
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs the `langchain` package on first use (PEP 562)."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from langchain_dmem import middleware
+
+    return getattr(middleware, name)
