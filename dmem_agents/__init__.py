@@ -36,6 +36,7 @@ from dmem_agents.errors import (
     StoreConnectionError as StoreConnectionError,
     StoreError as StoreError,
     TemplateError as TemplateError,
+    TurnTimeoutError as TurnTimeoutError,
 )
 from dmem_agents.messages import (
     Message as Message,
@@ -44,7 +45,8 @@ from dmem_agents.messages import (
 )
 
 if TYPE_CHECKING:
-    from dmem_agents.agents import agent as agent, current_agent as current_agent
+    from dmem_agents.agent_memory import AgentMemory as AgentMemory
+    from dmem_agents.agents import agent as agent, check_agent_id as check_agent_id, current_agent as current_agent
     from dmem_agents.chat_model import (
         ChatModelSettings as ChatModelSettings,
         unreadable_part as unreadable_part,
@@ -78,6 +80,7 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "AgentInfo": "dmem_agents.session",
+    "AgentMemory": "dmem_agents.agent_memory",
     "AsyncStateStore": "dmem_agents.store",
     "ChatModelSettings": "dmem_agents.chat_model",
     "DeltaMemConfig": "dmem_agents.layers.config",
@@ -97,6 +100,7 @@ _LAZY = {
     "TurnOptions": "dmem_agents.session",
     "agent": "dmem_agents.agents",
     "attach": "dmem_agents.model.attach",
+    "check_agent_id": "dmem_agents.agents",
     "current_agent": "dmem_agents.agents",
     "load_adapter": "dmem_agents.model.adapter",
     "load_model": "dmem_agents.model.loading",

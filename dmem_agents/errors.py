@@ -19,6 +19,7 @@ Each error also inherits the built-in that fits it, so `except ValueError` keeps
     │   ├── StateConflictError              somebody else committed first: nothing was written
     │   └── LeaseTimeoutError (TimeoutError)         another turn of this agent is still running
     └── EngineError (RuntimeError)          a request failed while the model ran
+        ├── TurnTimeoutError (TimeoutError) the turn took longer than its caller allowed
         ├── EngineClosedError               the engine was shut down
         └── EngineBusyError                 too many requests wait already
 
@@ -92,6 +93,10 @@ class LeaseTimeoutError(StoreError, TimeoutError):
 
 class EngineError(DmemError, RuntimeError):
     """A request failed while the model ran; nothing was committed."""
+
+
+class TurnTimeoutError(EngineError, TimeoutError):
+    """A turn took longer than its caller allowed; nothing was committed."""
 
 
 class EngineClosedError(EngineError):

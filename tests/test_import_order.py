@@ -20,6 +20,7 @@ LEVELS = (
     ("cli",),
     ("server", "train", "evaluate"),
     ("chat_model",),
+    ("agent_memory",),
     ("session",),
     ("engine", "turns"),
     ("model",),
@@ -50,7 +51,7 @@ OWNERS = {
 }
 NO_TORCH = (
     *("store/", "messages.py", "hermes.py", "tool_calling.py"),
-    *("turns.py", "agents.py", "envelope.py", "errors.py"),
+    *("turns.py", "agents.py", "agent_memory.py", "envelope.py", "errors.py"),
 )
 
 

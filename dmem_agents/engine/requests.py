@@ -129,6 +129,8 @@ class GenerationResult:
     """The state after the turn; None when nothing was to be written, or the request was cancelled."""
     prompt_tokens: int
     """Length of the prompt in tokens."""
+    cached_tokens: int = 0
+    """How many of them were known from an earlier call of the turn, and not run again."""
 
 
 class Generation:

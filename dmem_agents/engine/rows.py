@@ -27,6 +27,8 @@ class Row:
         self.generation = generation
         self.request = generation.request
         self.answer: list[int] = []
+        self.cached_tokens = 0
+        """Tokens of the prompt that came with a kept prefix."""
         self.finish_reason: FinishReason | None = None if self.request.sampling else "stop"
         sampling = self.request.sampling
         if sampling is not None:
@@ -93,6 +95,7 @@ class Row:
                 finish_reason=reason,
                 state=state,
                 prompt_tokens=len(self.request.prompt),
+                cached_tokens=self.cached_tokens,
             )
         )
 

@@ -84,6 +84,7 @@ class Scheduler:
             if row.request.sampling is None and not self._writes_by_token:
                 self._write_only(row)
             elif (prefix := self._prefix_of(row)) is not None:
+                row.cached_tokens = len(prefix.input_ids)
                 self._prefills.append(Prefill(self._model, [row], prefix))
             else:
                 together.append(row)

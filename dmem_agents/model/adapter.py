@@ -84,7 +84,7 @@ def load_adapter(backbone: PreTrainedModel, source: str | Path, *, revision: str
     return model
 
 
-def adapter_folder(source: str | Path, *, revision: str | None = None) -> Path:
+def adapter_folder(source: str | Path, *, revision: str | None = None, hub_token: str | None = None) -> Path:
     """The local folder of an adapter; a hub id is fetched (its `delta_mem_*` files only).
 
     Raises:
@@ -99,7 +99,8 @@ def adapter_folder(source: str | Path, *, revision: str | None = None) -> Path:
             f"Expected an adapter folder or a hub id like 'owner/name', got {name!r}: there is no such folder."
         )
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=["delta_mem_*"]))
+        found = snapshot_download(name, revision=revision, allow_patterns=["delta_mem_*"], token=hub_token)
+        return Path(found)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise AdapterError(
             f"Found no adapter {name!r}: it is not a folder here, and the hub gave {type(error).__name__}. "

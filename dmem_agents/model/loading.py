@@ -46,6 +46,7 @@ def load_model(
     device: str = "auto",
     attn_implementation: str | None = None,
     revision: str | None = None,
+    hub_token: str | None = None,
 ) -> LoadedModel:
     """Open a backbone, its tokenizer and a trained adapter.
 
@@ -57,6 +58,7 @@ def load_model(
         device: "auto" (a CUDA GPU if there is one, else the CPU) or a torch device such as "cuda:1".
         attn_implementation: What transformers calls it: "sdpa", "eager", ...; None leaves the choice to it.
         revision: Branch, tag or commit of a hub backbone.
+        hub_token: Access token for gated and private models; None takes the one of `hf auth login`.
 
     Raises:
         ModelLoadError: The backbone or its tokenizer can't be found or opened.
@@ -65,9 +67,14 @@ def load_model(
         ConfigError: An unknown dtype or a device that is not there.
     """
     _checked_dtype(dtype), _checked_device(device)  # before anything is fetched
-    memory = _adapter_folder(model, adapter)
+    memory = _adapter_folder(model, adapter, hub_token)
     backbone, tokenizer = load_backbone(
-        model, dtype=dtype, device=device, attn_implementation=attn_implementation, revision=revision
+        model,
+        dtype=dtype,
+        device=device,
+        attn_implementation=attn_implementation,
+        revision=revision,
+        hub_token=hub_token,
     )
     with_memory = load_adapter(backbone, memory)
     return LoadedModel(model=with_memory.eval().requires_grad_(False), tokenizer=tokenizer)
@@ -80,6 +87,7 @@ def load_backbone(
     device: str = "auto",
     attn_implementation: str | None = None,
     revision: str | None = None,
+    hub_token: str | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Open a plain backbone and its tokenizer, as `load_model` does; for training and for comparisons.
 
@@ -91,9 +99,9 @@ def load_backbone(
     target = _checked_device(device)
     name = EMBEDDED_MODEL_ID if model is None else str(model)
     source = str(embedded_model_folder()) if model is None else _backbone_source(model)
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False, "token": hub_token}
     try:
-        _require_found(source, revision)
+        _require_found(source, revision, hub_token)
         with hidden_progress_bars():
             tokenizer = AutoTokenizer.from_pretrained(source, **options)
             backbone: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
@@ -136,10 +144,10 @@ def _checked_device(device: str) -> torch.device:
     return found
 
 
-def _adapter_folder(model: str | Path | None, adapter: str | Path | None) -> Path:
+def _adapter_folder(model: str | Path | None, adapter: str | Path | None, hub_token: str | None) -> Path:
     """Where the adapter lies, fetched if need be; found before the backbone's gigabytes are read."""
     if adapter is not None:
-        return adapter_folder(adapter)
+        return adapter_folder(adapter, hub_token=hub_token)
     if model is None:
         packaged = packaged_adapter_folder()
         if packaged is not None:
@@ -175,12 +183,13 @@ def _backbone_source(model: str | Path) -> str:
     return str(model)
 
 
-def _require_found(source: str, revision: str | None) -> None:
+def _require_found(source: str, revision: str | None, hub_token: str | None) -> None:
     """Ask the hub once for a model that is not cached; transformers would ask for a minute."""
     if Path(source).is_dir() or hub.HF_HUB_OFFLINE:
         return
     if not isinstance(try_to_load_from_cache(source, "config.json", revision=revision), str):
-        get_hf_file_metadata(hf_hub_url(source, "config.json", revision=revision), timeout=_HUB_SECONDS)
+        url = hf_hub_url(source, "config.json", revision=revision)
+        get_hf_file_metadata(url, timeout=_HUB_SECONDS, token=hub_token)
 
 
 def _looks_like_a_path(name: str | Path) -> bool:

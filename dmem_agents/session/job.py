@@ -125,6 +125,7 @@ class Job:
             agent_id=self._call.agent_id,
             version=version,
             prompt_tokens=0 if result is None else len(self.prompt),
+            cached_tokens=0 if result is None else result.cached_tokens,
             completion_tokens=0 if result is None else len(result.token_ids),
             absorbed_messages=self._absorbed() + int(result is not None) if wrote else 0,
             absorbed_tokens=older + (len(self.prompt) if result is None else 0),

@@ -46,6 +46,8 @@ class SessionConfig:
     """What transformers calls it: `sdpa`, `eager` ...; None leaves the choice to it."""
     revision: str | None = None
     """Branch, tag or commit of a hub backbone."""
+    hub_token: str | None = field(default=None, repr=False)
+    """Access token of the hub, for gated and private models; None takes the one of `hf auth login`."""
     max_batch_size: int = 8
     """Most agents in one forward pass."""
     lease_ttl_seconds: float = 30.0
@@ -82,6 +84,8 @@ class TurnOptions:
     memory from the messages alone, or refuse."""
     regenerate: bool = False
     """These messages replace the agent's current turn: its state is rolled back to before it."""
+    timeout_seconds: float | None = None
+    """Give the turn up after so long, waiting for the agent included, loading the model not; None: never."""
     require_agent: bool = False
     """Refuse a turn without an agent instead of running it on an empty memory that is thrown away."""
     tools: tuple[ToolSchema, ...] = ()
@@ -105,6 +109,8 @@ class TurnOptions:
         number = isinstance(self.context, int) and not isinstance(self.context, bool) and self.context >= 0
         if self.context not in ("turn", "full") and not number:
             raise ConfigError(f'Expected context as "turn", "full" or a number of messages, got {self.context!r}.')
+        if self.timeout_seconds is not None and not self.timeout_seconds > 0:
+            raise ConfigError(f"Expected timeout_seconds above 0, got {self.timeout_seconds}.")
         check_tool_choice(self.tools, self.tool_choice)
         if self.on_divergence not in get_args(OnDivergence):
             raise ConfigError(
@@ -130,6 +136,8 @@ class Reply:
     """Version of the agent's record after the turn; 0 when it has none."""
     prompt_tokens: int
     """Tokens shown to the model before the answer."""
+    cached_tokens: int = 0
+    """How many of `prompt_tokens` were taken from the keys and values of the turn's earlier calls."""
     completion_tokens: int
     """Tokens of the answer."""
     absorbed_messages: int

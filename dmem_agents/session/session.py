@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Self
 
 from dmem_agents.agents import check_agent_id, current_agent
 from dmem_agents.engine import Engine
-from dmem_agents.errors import ConfigError, EngineClosedError
+from dmem_agents.errors import ConfigError, EngineClosedError, StateConflictError
 from dmem_agents.messages import Message
 from dmem_agents.model.grammar import GrammarCompiler
 from dmem_agents.session.commands import AsyncEvents, Events, SyncEvents, drive, drive_async
 from dmem_agents.session.job import Runtime, TurnInput
 from dmem_agents.session.options import AgentInfo, Reply, ReplyChunk, SessionConfig, TurnOptions
 from dmem_agents.session.turn import Turn
-from dmem_agents.state import decode_record
+from dmem_agents.state import decode_record, require_fingerprint
 from dmem_agents.store import AsyncStateStore, StateStore, ThreadedStateStore, default_store_url, open_store
+from dmem_agents.store.portable import export_agent, exported_record, import_agent
 from dmem_agents.tokenization import ChatTokenizer
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class MemorySession:
             StateCorruptError: the stored record is damaged.
             LeaseTimeoutError: another turn of this agent runs for too long.
             StateConflictError: somebody else changed the record meanwhile; repeat the turn.
+            TurnTimeoutError: it took longer than `timeout_seconds`.
             StoreError: the store can't be reached or did not do its work.
             EngineError: the model failed. In every case the stored record is as it was.
         """
@@ -135,6 +137,32 @@ class MemorySession:
             Whether there was anything.
         """
         return self.store.delete(check_agent_id(agent_id))
+
+    def snapshot(self, agent_id: str) -> bytes:
+        """The agent's record as one sealed file, for `restore` or `dmem agents import`. Loads no model.
+
+        Raises:
+            AgentIdError: nothing is stored of this agent.
+        """
+        return export_agent(self.store, check_agent_id(agent_id))
+
+    def restore(self, agent_id: str, snapshot: bytes) -> AgentInfo:
+        """Make a snapshot the agent's record, as one more commit, whoever it was taken of. Loads no model.
+
+        Raises:
+            StateCorruptError: the snapshot is damaged or something else.
+            StateMismatchError: it was written under another model or adapter than the stored record.
+            StateConflictError: a turn was committed meanwhile; nothing was written.
+        """
+        record = decode_record(exported_record(snapshot), agent_id=check_agent_id(agent_id))
+        existing = self.info(agent_id)
+        if existing is not None:
+            require_fingerprint(record, existing.fingerprint, agent_id=agent_id)
+        import_agent(self.store, snapshot, agent_id=agent_id, replace=True)
+        restored = self.info(agent_id)
+        if restored is None:
+            raise StateConflictError(f"Agent {agent_id!r} was deleted right after its snapshot was restored.")
+        return restored
 
     def list_agents(self, prefix: str = "") -> Iterator[str]:
         """Ids of the stored agents that start with `prefix`, in no order."""
@@ -280,6 +308,7 @@ class MemorySession:
                         device=config.device,
                         attn_implementation=config.attn_implementation,
                         revision=config.revision,
+                        hub_token=config.hub_token,
                     )
                 chat = ChatTokenizer(loaded.tokenizer)
                 self._runtime = Runtime(

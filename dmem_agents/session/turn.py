@@ -8,6 +8,7 @@ at any point, the consumer's going away included, leaves the stored record as it
 from __future__ import annotations
 
 import logging
+import math
 import random
 import secrets
 import time
@@ -18,7 +19,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from dmem_agents.engine import Generation, GenerationRequest, GenerationResult, Prompt, TokenConstraint
-from dmem_agents.errors import ConfigError, LeaseTimeoutError, StoreError
+from dmem_agents.errors import ConfigError, LeaseTimeoutError, StoreError, TurnTimeoutError
 from dmem_agents.session.answer import AnswerText
 from dmem_agents.session.commands import (
     CallStore,
@@ -63,6 +64,7 @@ class Turn:
         self._owner = secrets.token_hex(16)
         self._leased = call.agent_id is not None and not call.options.read_only
         self._renew_at = 0.0
+        self._deadline = math.inf
         self._generation: Generation | None = None
         self._runtime: Runtime
         self._constraint: TokenConstraint | None = None
@@ -70,6 +72,8 @@ class Turn:
     def run(self) -> Commands:
         """The turn. Its last command emits the chunk that carries the reply, after everything is stored."""
         self._runtime = yield LoadRuntime()
+        if self._options.timeout_seconds is not None:
+            self._deadline = time.monotonic() + self._options.timeout_seconds
         self._constraint = (yield Compute(self._compile)) if self._is_constrained() else None
         try:
             if self._leased:
@@ -199,7 +203,7 @@ class Turn:
         self._generation = self._runtime.engine.submit(request)
         self._generation.future.add_done_callback(self._events.put)
         while True:
-            event = yield NextEvent(self._config.lease_ttl_seconds / 3)
+            event = yield NextEvent(min(self._config.lease_ttl_seconds / 3, self._time_left()))
             if self._leased and time.monotonic() >= self._renew_at:
                 # A lease lost to somebody else is no reason to stop: the commit's comparison decides.
                 yield from self._lease()
@@ -244,7 +248,7 @@ class Turn:
         deadline = time.monotonic() + self._config.lease_timeout_seconds
         pause = _FIRST_WAIT_SECONDS
         while not (yield from self._lease()):
-            left = deadline - time.monotonic()
+            left = min(deadline - time.monotonic(), self._time_left())
             if left <= 0:
                 raise LeaseTimeoutError(
                     f"Another turn of agent {self._call.agent_id!r} was still running after "
@@ -253,6 +257,16 @@ class Turn:
                 )
             yield Sleep(min(left, pause * random.uniform(0.5, 1.0)))
             pause = min(2 * pause, _LONGEST_WAIT_SECONDS)
+
+    def _time_left(self) -> float:
+        """Seconds until the caller gives up; raises when that is now."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TurnTimeoutError(
+                f"The turn took longer than the {self._options.timeout_seconds:g} seconds of its timeout. Nothing was "
+                "stored. Allow more time, fewer tokens (max_tokens) or a shorter prompt."
+            )
+        return left
 
     def _release(self) -> Flow[None]:
         agent_id = self._call.agent_id

@@ -53,15 +53,7 @@ def import_agent(store: StateStore, blob: bytes, *, agent_id: str | None = None,
         StateCorruptError: the file is damaged or something else.
         StateConflictError: there is an agent of that id, and `replace` is off. Nothing was written.
     """
-    reader = SealedReader(blob, subject="The exported agent", max_bytes=_MAX_BYTES)
-    if (schema := reader.integer("schema", low=1)) != SCHEMA:
-        raise reader.damaged(f"it has schema {schema}, this version reads {SCHEMA}; upgrade dmem-agents")
-    if (found := reader.text("format")) != _FORMAT:
-        raise reader.damaged(f"expected the format {_FORMAT!r}, got {found!r}")
-    exported_id = reader.text("agent_id")
-    reader.integer("version", low=1)
-    data = reader.binary("record")
-    reader.finish()
+    exported_id, data = _read(blob)
     target = check_agent_id(exported_id if agent_id is None else agent_id)
     existing = store.load(target)
     if existing is not None and not replace:
@@ -71,3 +63,25 @@ def import_agent(store: StateStore, blob: bytes, *, agent_id: str | None = None,
         )
     store.commit(target, data, expected=existing)
     return target
+
+
+def exported_record(blob: bytes) -> bytes:
+    """The record inside what `export_agent` made.
+
+    Raises:
+        StateCorruptError: the file is damaged or something else.
+    """
+    return _read(blob)[1]
+
+
+def _read(blob: bytes) -> tuple[str, bytes]:
+    reader = SealedReader(blob, subject="The exported agent", max_bytes=_MAX_BYTES)
+    if (schema := reader.integer("schema", low=1)) != SCHEMA:
+        raise reader.damaged(f"it has schema {schema}, this version reads {SCHEMA}; upgrade dmem-agents")
+    if (found := reader.text("format")) != _FORMAT:
+        raise reader.damaged(f"expected the format {_FORMAT!r}, got {found!r}")
+    exported_id = reader.text("agent_id")
+    reader.integer("version", low=1)
+    data = reader.binary("record")
+    reader.finish()
+    return exported_id, data

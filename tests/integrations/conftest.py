@@ -77,6 +77,7 @@ class NotingSession:
             agent_id=agent_id,
             version=7,
             prompt_tokens=11,
+            cached_tokens=5,
             completion_tokens=3,
             absorbed_messages=2,
             absorbed_tokens=0,

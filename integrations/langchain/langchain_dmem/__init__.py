@@ -6,12 +6,12 @@ only `langchain-core`.
 
 from typing import TYPE_CHECKING
 
-from langchain_dmem.chat_models import DeltaMemLLM
+from langchain_dmem.chat_models import ChatDeltaMem, DeltaMemLLM
 
 if TYPE_CHECKING:
     from langchain_dmem.middleware import DeltaMemMiddleware, DeltaMemState
 
-__all__ = ["DeltaMemLLM", "DeltaMemMiddleware", "DeltaMemState"]
+__all__ = ["ChatDeltaMem", "DeltaMemLLM", "DeltaMemMiddleware", "DeltaMemState"]
 
 _LAZY = ("DeltaMemMiddleware", "DeltaMemState")
 

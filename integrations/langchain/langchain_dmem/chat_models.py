@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from langchain_core.caches import BaseCache
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.language_models.model_profile import ModelProfile
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, NonNegativeInt
 
-from dmem_agents import ChatModelSettings, ConfigError
+from dmem_agents import ChatModelSettings, ConfigError, Message, StateConflictError
 from langchain_dmem.conversion import to_chat_result, to_chunk, to_messages
 from langchain_dmem.structured import (
     calls_parser,
@@ -66,6 +67,11 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
     """LangChain's response cache; off, because a cached answer would skip the memory."""
     thread_id_as_agent: bool = False
     """True lets `config["configurable"]["thread_id"]` name the agent when nothing else does."""
+    streaming: bool = False
+    """True has `invoke` generate as `stream` does, so that callbacks see each token."""
+    max_retries: NonNegativeInt = 2
+    """How often `invoke` repeats a turn that another process's commit came before (`StateConflictError`). Streams are
+    not repeated: their text has gone out."""
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         """One turn. `kwargs` override the model's arguments for this call; `agent_id` says whose it is."""
@@ -149,8 +155,8 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
 
         Args:
             schema: a pydantic class, TypedDict or JSON schema.
-            method: "json_schema" keeps the answer's text to it, "function_calling" has the model call it as a
-                tool, which also shows it to the model; "json_mode" keeps the text to some JSON object only.
+            method: "json_schema" and "json_mode" keep the answer's text to it; "function_calling" has the model call
+                it as a tool, which also shows it to the model.
             include_raw: True gives a dict of `raw` (the message), `parsed` and `parsing_error`.
             strict: as for `bind_tools`.
             **kwargs: further arguments of each call.
@@ -165,8 +171,8 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
             return parsed_by(llm, calls_parser(schema), include_raw=include_raw)
         if method not in ("json_schema", "json_mode"):
             raise ConfigError(f'Expected method "json_schema", "function_calling" or "json_mode", got {method!r}.')
-        form = {"type": "json_object"} if method == "json_mode" else json_schema_format(schema)
-        bound = self.bind(response_format=form, ls_structured_output_format=traced, **kwargs)
+        # JSON mode promises some JSON object; a grammar can as well keep to the schema that it is parsed with.
+        bound = self.bind(response_format=json_schema_format(schema), ls_structured_output_format=traced, **kwargs)
         return parsed_by(bound, text_parser(schema), include_raw=include_raw)
 
     def _generate(
@@ -176,9 +182,13 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        agent_id, options = self._turn(stop, kwargs)
-        reply = self._memory_session().reply(to_messages(messages), agent_id=agent_id, options=options)
-        return to_chat_result(reply, model_name=self._model_name())
+        llm, agent_id, options = self._turn(stop, kwargs)
+        session, shown = llm._memory_session(), to_messages(messages)
+        for left in range(self.max_retries, -1, -1):
+            with _until_none(left):
+                reply = session.reply(shown, agent_id=agent_id, options=options)
+                return to_chat_result(reply, model_name=llm._model_name())
+        raise RuntimeError("The last try neither answered nor raised.")  # unreachable
 
     async def _agenerate(
         self,
@@ -187,9 +197,13 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        agent_id, options = self._turn(stop, kwargs)
-        reply = await self._memory_session().areply(to_messages(messages), agent_id=agent_id, options=options)
-        return to_chat_result(reply, model_name=self._model_name())
+        llm, agent_id, options = self._turn(stop, kwargs)
+        session, shown = llm._memory_session(), to_messages(messages)
+        for left in range(self.max_retries, -1, -1):
+            with _until_none(left):
+                reply = await session.areply(shown, agent_id=agent_id, options=options)
+                return to_chat_result(reply, model_name=llm._model_name())
+        raise RuntimeError("The last try neither answered nor raised.")  # unreachable
 
     # Neither streaming method reports to `run_manager`: its callers report each chunk they get.
     def _stream(
@@ -199,11 +213,11 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        agent_id, options = self._turn(stop, kwargs)
-        turn = self._memory_session().stream(to_messages(messages), agent_id=agent_id, options=options)
+        llm, agent_id, options = self._turn(stop, kwargs)
+        turn = llm._memory_session().stream(to_messages(messages), agent_id=agent_id, options=options)
         with closing(turn) as chunks:
             for chunk in chunks:
-                yield to_chunk(chunk, model_name=self._model_name())
+                yield to_chunk(chunk, model_name=llm._model_name())
 
     async def _astream(
         self,
@@ -212,11 +226,11 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        agent_id, options = self._turn(stop, kwargs)
-        turn = self._memory_session().astream(to_messages(messages), agent_id=agent_id, options=options)
+        llm, agent_id, options = self._turn(stop, kwargs)
+        turn = llm._memory_session().astream(to_messages(messages), agent_id=agent_id, options=options)
         async with aclosing(turn) as chunks:
             async for chunk in chunks:
-                yield to_chunk(chunk, model_name=self._model_name())
+                yield to_chunk(chunk, model_name=llm._model_name())
 
     def _told_by(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> dict[str, Any]:
         """`kwargs` with what `config` says of the agent; LangChain shows `_generate` no `configurable`."""
@@ -234,11 +248,55 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         if self.thread_id_as_agent and configurable.get("thread_id") is not None:
             yield str(configurable["thread_id"])
 
-    def _turn(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple[str | None, TurnOptions]:
+    def _turn(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple[Self, str | None, TurnOptions]:
+        """Which model runs the turn, whose it is, and how."""
         call = dict(kwargs) if stop is None else {**kwargs, "stop": stop}
         call.pop("stream", None)  # LangChain's own switch between `_generate` and `_stream`
-        agent_id = self._resolve_agent(call.pop("agent_id", None), self._agents_in(ensure_config()))
-        return agent_id, self._turn_options(call)
+        agent_id = self._resolve_agent(call.pop("agent_id", None), self._agents_around())
+        named = {name: call.pop(name) for name in ("model", "adapter") if name in call}
+        return self._with_model(**named), agent_id, self._turn_options(call)
+
+    def _with_model(self, *, model: Any = None, adapter: Any = None) -> Self:
+        """This model, or one that differs in what a call names; the store stays."""
+        if (model is None or str(model) == self._model_name()) and adapter in (None, self.adapter):
+            return self
+        if self.session is not None:
+            raise ConfigError(
+                "Expected no `model` or `adapter` in a call of a chat model that was given an open `session`, which "
+                "has its own. Construct one with `model=` instead."
+            )
+        other = {"model": self.model if model is None else model, "adapter": adapter or self.adapter}
+        return self.model_copy(update=other)
+
+    def _agents_around(self) -> Iterator[object]:
+        return self._agents_in(ensure_config())
+
+    def _as_messages(self, messages: Sequence[Any]) -> list[Message]:
+        return to_messages(convert_to_messages(messages))
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        """What the model takes and gives; sizes of the embedded model only, as others would have to be loaded."""
+        profile = ModelProfile(
+            text_inputs=True,
+            image_inputs=False,
+            image_url_inputs=False,
+            audio_inputs=False,
+            video_inputs=False,
+            pdf_inputs=False,
+            text_outputs=True,
+            image_outputs=False,
+            audio_outputs=False,
+            video_outputs=False,
+            reasoning_output=False,
+            tool_calling=True,
+            tool_choice=True,
+            structured_output=True,
+            temperature=True,
+            open_weights=True,
+        )
+        if self.model is None and self.session is None:
+            profile["max_input_tokens"] = self._context_window()
+        return profile
 
     @property
     def _llm_type(self) -> str:
@@ -253,8 +311,25 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop or list(self.stop) or None, **kwargs)
         params["ls_provider"] = "dmem"
-        params["ls_model_name"] = self._model_name()
+        params["ls_model_name"] = str(kwargs.get("model") or self._model_name())
+        agent_id = kwargs.get("agent_id") or self.agent_id
+        if agent_id is not None:
+            params["ls_agent_id"] = agent_id  # type: ignore[typeddict-unknown-key]  # LangSmith shows all ls_ keys
         return params
+
+
+ChatDeltaMem = DeltaMemLLM
+"""The name that LangChain's convention gives it."""
+
+
+@contextmanager
+def _until_none(left: int) -> Iterator[None]:
+    """Let a turn that came too late be tried again while there are tries left."""
+    try:
+        yield
+    except StateConflictError:
+        if left == 0:
+            raise
 
 
 def _runtime_agent() -> object:

@@ -158,6 +158,7 @@ def _usage(reply: Reply) -> UsageMetadata:
         input_tokens=reply.prompt_tokens,
         output_tokens=reply.completion_tokens,
         total_tokens=reply.prompt_tokens + reply.completion_tokens,
+        input_token_details={"cache_read": reply.cached_tokens},
     )
 
 

@@ -21,7 +21,7 @@ from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.types import Command
 from typing_extensions import TypedDict  # pydantic asks for it where a schema is made of the state
 
-from dmem_agents.agents import check_agent_id
+from dmem_agents import check_agent_id
 from langchain_dmem.chat_models import DeltaMemLLM
 
 
@@ -143,8 +143,8 @@ class DeltaMemMiddleware(AgentMiddleware[DeltaMemState, Any, Any]):
         return _Call(
             llm=llm,
             agent_id=agent_id,
-            version=request.state.get("dmem_version", {}).get(agent_id),
-            mark=request.state.get("dmem_marks", {}).get(agent_id),
+            version=_of(request.state, "dmem_version").get(agent_id),
+            mark=_of(request.state, "dmem_marks").get(agent_id),
             saver=saver if isinstance(saver, BaseCheckpointSaver) else None,
             # The root graph's checkpoints: a sub-graph's own are new at every call.
             thread={"configurable": {"thread_id": configurable.get("thread_id"), "checkpoint_ns": ""}},
@@ -178,6 +178,11 @@ class _Travel:
         return self.over
 
 
+def _of(state: Mapping[str, Any], field: str) -> dict[str, Any]:
+    found: dict[str, Any] = state.get(field) or {}
+    return found
+
+
 def _stored_version(call: _Call) -> int | None:
     info = call.llm._memory_session().info(call.agent_id)
     return None if info is None else info.version
@@ -193,9 +198,7 @@ def _request(request: ModelRequest[Any], call: _Call, *, whole: bool) -> ModelRe
     messages = request.messages
     if not whole and call.mark is not None and call.llm.context == "turn":
         messages = unabsorbed(messages, call.mark["absorbed_id"])
-    return request.override(
-        messages=messages, model_settings={**request.model_settings, "agent_id": call.agent_id}
-    )
+    return request.override(messages=messages, model_settings={**request.model_settings, "agent_id": call.agent_id})
 
 
 def unabsorbed(messages: Sequence[AnyMessage], absorbed_id: str) -> list[AnyMessage]:

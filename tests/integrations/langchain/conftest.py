@@ -16,7 +16,7 @@ class ToolUser(DeltaMemLLM):
 
     def _turn(self, stop: Any, kwargs: dict[str, Any]) -> Any:
         answers = kwargs.pop("answers")
-        return super()._turn(stop, {**kwargs, **({"tool_choice": "none", "max_tokens": 4} if answers else {})})
+        return super()._turn(stop, {**kwargs, **({"max_tokens": 4} if answers else {})})
 
     def _generate(self, messages: Any, *arguments: Any, **kwargs: Any) -> Any:
         return super()._generate(messages, *arguments, **self._choice(messages, kwargs))

@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import ConfigurableField, RunnableConfig, RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
 
-from dmem_agents import AgentIdError, ConfigError, MessageError, agent
-from langchain_dmem import DeltaMemLLM
+from dmem_agents import AgentIdError, ConfigError, MessageError, StateConflictError, TurnTimeoutError, agent
+from langchain_dmem import ChatDeltaMem, DeltaMemLLM
 
 
 class Context(TypedDict):
@@ -36,7 +36,12 @@ def configured(agent_id: str, **more: Any) -> RunnableConfig:
 def test_an_answer_carries_its_usage_and_where_it_came_from(noting: Any) -> None:
     answer = DeltaMemLLM(session=noting).invoke("Hi", agent_id="alice")
     assert answer.content == "Hello Tom"
-    assert answer.usage_metadata == {"input_tokens": 11, "output_tokens": 3, "total_tokens": 14}
+    assert answer.usage_metadata == {
+        "input_tokens": 11,
+        "output_tokens": 3,
+        "total_tokens": 14,
+        "input_token_details": {"cache_read": 5},
+    }
     assert answer.response_metadata == {
         "model_name": "noting",
         "model_provider": "dmem",
@@ -190,12 +195,95 @@ class TraceReader(BaseCallbackHandler):
         self.told = {"serialized": serialized, **kwargs}
 
 
+def test_a_trace_names_the_agent_that_the_config_named(noting: Any) -> None:
+    reader = TraceReader()
+    DeltaMemLLM(session=noting).invoke("Hi", {"callbacks": [reader], **configured("carol")})
+    assert reader.told["metadata"]["ls_agent_id"] == "carol"
+
+
+def test_the_profile_says_what_the_model_takes_and_loads_nothing() -> None:
+    profile = DeltaMemLLM().profile
+    assert profile is not None
+    assert (profile["max_input_tokens"], profile["tool_calling"], profile["structured_output"]) == (8192, True, True)
+    assert not profile["image_inputs"]
+    assert "max_input_tokens" not in (DeltaMemLLM(model="some/model").profile or {})
+
+
+@pytest.mark.parametrize(
+    ("alias", "name", "value"),
+    [
+        ("model_name", "model", "some/model"),
+        ("max_new_tokens", "max_tokens", 9),
+        ("stop_sequences", "stop", ("END",)),
+        ("request_timeout", "timeout", 3.0),
+    ],
+)
+def test_the_aliases_that_langchain_users_know_are_taken(alias: str, name: str, value: Any) -> None:
+    assert getattr(DeltaMemLLM(**{alias: value}), name) == value
+    assert ChatDeltaMem is DeltaMemLLM
+
+
+def test_the_hubs_key_is_a_secret_everywhere() -> None:
+    llm = DeltaMemLLM(api_key="hf_very_secret")  # type: ignore[call-arg]  # the alias
+    assert llm.hub_token is not None
+    assert llm.hub_token.get_secret_value() == "hf_very_secret"
+    assert (
+        "very_secret"
+        not in f"{llm!r} {llm.model_dump()} {llm._serialized} {llm.asdict()} {llm._memory_session().config!r}"
+    )
+
+
+class ConflictingSession:
+    """Comes too late so many times."""
+
+    model_name = "conflicting"
+
+    def __init__(self, noting: Any, conflicts: int) -> None:
+        self._noting = noting
+        self.left = conflicts
+
+    def reply(self, *arguments: Any, **turn: Any) -> Any:
+        self.left -= 1
+        if self.left >= 0:
+            raise StateConflictError("too late")
+        return self._noting.reply(*arguments, **turn)
+
+    async def areply(self, *arguments: Any, **turn: Any) -> Any:
+        return self.reply(*arguments, **turn)
+
+
+async def test_a_turn_that_came_too_late_is_repeated_as_often_as_allowed(noting: Any) -> None:
+    llm = DeltaMemLLM(session=ConflictingSession(noting, 2), max_retries=2)
+    assert llm.invoke("Hi").content == "Hello Tom"
+    with pytest.raises(StateConflictError):
+        DeltaMemLLM(session=ConflictingSession(noting, 2), max_retries=1).invoke("Hi")
+    llm = DeltaMemLLM(session=ConflictingSession(noting, 1), max_retries=1)
+    assert (await llm.ainvoke("Hi")).content == "Hello Tom"
+    assert len(noting.turns) == 2
+
+
+def test_another_model_for_one_call_is_refused_where_a_session_is_given(noting: Any) -> None:
+    with pytest.raises(ConfigError, match="`model`"):
+        DeltaMemLLM(session=noting).invoke("Hi", model="some/model")
+    assert DeltaMemLLM(session=noting).invoke("Hi", model="noting").content == "Hello Tom"
+
+
+def test_a_call_that_takes_too_long_is_given_up_and_stores_nothing(tiny: dict[str, Any]) -> None:
+    llm = DeltaMemLLM(**tiny | {"max_tokens": 3000})
+    llm.invoke("Hi", max_tokens=1)  # the model is loaded
+    with pytest.raises(TimeoutError, match="timeout") as caught:
+        llm.invoke("Tell me all.", agent_id="alice", timeout=0.05)
+    assert isinstance(caught.value, TurnTimeoutError)
+    assert version(llm, "alice") == 0
+
+
 def test_traces_name_provider_model_and_agent_and_no_password(noting: Any) -> None:
     reader = TraceReader()
     llm = DeltaMemLLM(session=noting, temperature=0.5)
     llm.for_agent("alice").invoke("Hi", {"callbacks": [reader]})
     metadata, parameters = reader.told["metadata"], reader.told["invocation_params"]
     assert (metadata["ls_provider"], metadata["ls_model_name"]) == ("dmem", "noting")
+    assert metadata["ls_agent_id"] == "alice"
     assert (metadata["ls_temperature"], metadata["ls_max_tokens"]) == (0.5, 512)
     assert (parameters["agent_id"], parameters["_type"]) == ("alice", "dmem")
     llm.for_agent("bob").invoke("Hi", {"callbacks": [reader]})

@@ -23,7 +23,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.llm import LLM
 from pydantic import ConfigDict
 
-from dmem_agents import ChatModelSettings
+from dmem_agents import ChatModelSettings, Message
 from llama_index.llms.dmem.conversion import (
     prompt_message,
     to_chat_astream,
@@ -139,6 +139,9 @@ class DeltaMemLLM(ChatModelSettings, LLM):
         agent_id, options = self._turn(kwargs)
         chunks = self._memory_session().astream(to_messages(messages), agent_id=agent_id, options=options)
         return to_chat_astream(chunks, self._model_name())
+
+    def _as_messages(self, messages: Sequence[Any]) -> list[Message]:
+        return to_messages(messages)
 
     def _turn(self, kwargs: dict[str, Any]) -> tuple[str | None, TurnOptions]:
         call = dict(kwargs)

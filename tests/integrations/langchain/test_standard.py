@@ -1,0 +1,101 @@
+"""LangChain's own standard suites, inherited whole, on the embedded model with the adapter of the wheel.
+
+What is marked as failing fails by what a model of 135M parameters says, never by how it is asked: docs/langchain.md
+lists these cases. `strict` makes each of them an error once the model does better.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
+
+from dmem_agents.model.embedded import embedded_model_folder
+from dmem_agents.model.loading import packaged_adapter_folder
+from langchain_dmem import DeltaMemLLM
+
+PARAMS: dict[str, Any] = {
+    "adapter": str(packaged_adapter_folder()),
+    "dtype": "float32",
+    "max_tokens": 64,
+    "store": "memory://",
+}
+
+
+@tool
+def clock(zone: Literal["Oslo", "Rome"]) -> str:
+    """Tells the time."""
+    return f"noon in {zone}"
+
+
+class TestUnits(ChatModelUnitTests):
+    @property
+    def chat_model_class(self) -> type[DeltaMemLLM]:
+        return DeltaMemLLM
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return PARAMS
+
+
+class TestIntegration(ChatModelIntegrationTests):
+    @property
+    def chat_model_class(self) -> type[DeltaMemLLM]:
+        return DeltaMemLLM
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return PARAMS
+
+    @property
+    def model_override_value(self) -> str:
+        return str(embedded_model_folder())
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+    @property
+    def supports_anthropic_inputs(self) -> bool:
+        return True
+
+    @property
+    def supported_usage_metadata_details(self) -> dict[str, Any]:
+        return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
+
+    def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
+        """The second step of a turn with a tool: its first step was run a moment ago."""
+        llm = DeltaMemLLM(**PARAMS, agent_id=f"reader, streamed: {stream}")
+        asked: list[BaseMessage] = [HumanMessage("What is the time in Oslo?")]
+        called = llm.bind_tools([clock], tool_choice="clock").invoke(asked)
+        asked += [called, ToolMessage("noon", tool_call_id=called.tool_calls[0]["id"])]
+        return _whole(llm.bind_tools([clock], max_tokens=4), asked, stream=stream)
+
+    @pytest.mark.xfail(strict=True, reason="A 135M model greedily never closes the quotes of a place nobody named.")
+    def test_tool_choice(self, model: BaseChatModel) -> None:
+        super().test_tool_choice(model)
+
+    @pytest.mark.xfail(strict=True, reason="A 135M model greedily answers in words where it may call a tool.")
+    @pytest.mark.parametrize("model", [{}, {"output_version": "v1"}], indirect=True)
+    def test_agent_loop(self, model: BaseChatModel) -> None:
+        super().test_agent_loop(model)
+
+    @pytest.mark.xfail(strict=True, reason="A 135M model greedily never closes the quotes of a Chinese name.")
+    def test_unicode_tool_call_integration(self, model: BaseChatModel, **options: Any) -> None:
+        super().test_unicode_tool_call_integration(model)
+
+
+def _whole(llm: Any, messages: list[BaseMessage], *, stream: bool) -> AIMessage:
+    if not stream:
+        answer: AIMessage = llm.invoke(messages)
+        return answer
+    total: AIMessageChunk | None = None
+    for chunk in llm.stream(messages):
+        total = chunk if total is None else total + chunk
+    assert total is not None
+    return total
