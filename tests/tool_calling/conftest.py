@@ -1,15 +1,19 @@
-"""Seeded tool schemas of every shape people write: nested, enums, unions, unicode, no arguments, many properties."""
+"""Seeded tool schemas of every shape people write, and a writer of random text that a grammar allows."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import torch
 
+from dmem_agents.model.grammar import GrammarCompiler
+from dmem_agents.testing.tiny_model import tiny_tokenizer
 from dmem_agents.tool_calling import ToolSchema
 
+EOS = 2
 _WORDS = (
     "city",
     "größe",
@@ -24,6 +28,56 @@ _WORDS = (
     "kind",
     "notes",
 )
+
+
+class RandomWriter:
+    """Writes what a grammar allows, with a liking for the signs that end things."""
+
+    def __init__(self, markers: Sequence[str] = ()) -> None:
+        self.tokenizer = tiny_tokenizer()
+        self.tokenizer.add_special_tokens({"additional_special_tokens": list(markers)})
+        self.marker_ids = {mark: self.tokenizer.convert_tokens_to_ids(mark) for mark in markers}
+        self.compiler = GrammarCompiler(self.tokenizer, {EOS})
+        liking = torch.zeros(len(self.tokenizer))
+        liking[[self.tokenizer.convert_tokens_to_ids(sign) for sign in '"}],']] = 4.0
+        liking[EOS] = 8.0
+        generator = torch.Generator().manual_seed(0)
+        self._scores = 1.3 * torch.randn(997, len(liking), generator=generator) + liking
+        self._step = 0
+
+    def write(self, text: str, *, most: int = 4000) -> str:
+        constraint = self.compiler.constraint(text)
+        ids: list[int] = []
+        while not constraint.stopped and len(ids) < most:
+            self._step += 1
+            token = int(constraint.allowed(self._scores[self._step % len(self._scores)]).argmax())
+            constraint.advance(token)
+            if token == EOS:
+                break
+            ids.append(token)
+        return str(self.tokenizer.decode(ids))
+
+    def accepts(self, text: str, answer: str) -> bool:
+        """Whether `answer` can come out, and be the whole answer."""
+        constraint = self.compiler.constraint(text)
+        scores = torch.zeros(len(self.tokenizer))
+        for token in [*self.tokenizer.encode(answer, add_special_tokens=False), EOS]:
+            if constraint.stopped:
+                return token == EOS
+            if constraint.allowed(scores)[token] == float("-inf"):
+                return False
+            constraint.advance(token)
+        return True
+
+
+@pytest.fixture(scope="module")
+def writer() -> RandomWriter:
+    return RandomWriter()
+
+
+@pytest.fixture(scope="session")
+def make_writer() -> type[RandomWriter]:
+    return RandomWriter
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ class TestUnits(ChatModelUnitTests):
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        return PARAMS
+        return {"store": "memory://"}
 
 
 class TestIntegration(ChatModelIntegrationTests):
