@@ -203,9 +203,7 @@ def _kernels(rank: int) -> _Kernels:
                         for i in range(rank):
                             of_key += g[j, i] * change[i] + s[j, i] * d_found[i]
                             of_query += s[j, i] * d_reads[b, t, h, i]
-                            g[j, i] = (
-                                g[j, i] * keep[b, t, h, i] + d_found[i] * key + d_reads[b, t, h, i] * query
-                            )
+                            g[j, i] = g[j, i] * keep[b, t, h, i] + d_found[i] * key + d_reads[b, t, h, i] * query
                         d_k[b, t, h, j] = of_key
                         d_q[b, t, h, j] = of_query
                 for j in range(rank):
