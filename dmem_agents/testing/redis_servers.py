@@ -24,7 +24,7 @@ class RedisProcess:
 
     Args:
         folder: for its data and log; its own.
-        options: as on the command line of `redis-server`; they go before those here.
+        options: as on the command line of `redis-server`; they go before those here. `{port}` is the port.
         sentinel: run as a Sentinel, with `options` written to its configuration file as they are.
     """
 
@@ -35,7 +35,16 @@ class RedisProcess:
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._sentinel = sentinel
         own = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(folder), "logfile": str(folder / "log")}
-        self._options = own if sentinel else {**own, "save": "", "appendonly": "no", **(options or {})}
+        self._options = (
+            own
+            if sentinel
+            else {
+                **own,
+                "save": "",
+                "appendonly": "no",
+                **{name: value.format(port=self.port) for name, value in (options or {}).items()},
+            }
+        )
         if sentinel:
             lines = [f"{name} {value}" for name, value in {**own, **(options or {})}.items()]
             (folder / "sentinel.conf").write_text("\n".join(lines) + "\n")
@@ -71,11 +80,10 @@ class RedisProcess:
         return redis.Redis(port=self.port, protocol=2, socket_timeout=10)
 
     def _answers(self) -> bool:
-        options = self._options
-        tls = bool(options.get("tls-port"))
+        tls = "tls-port" in self._options
         try:
             with redis.Redis(
-                port=int(options.get("tls-port", self.port)),
+                port=self.port,
                 ssl=tls,
                 ssl_cert_reqs="none",
                 ssl_check_hostname=False,
@@ -200,5 +208,5 @@ def _node_id(client: redis.Redis) -> str:
 
 
 def _is_whole(server: RedisProcess, nodes: int) -> bool:
-    info = str(server.client().execute_command("CLUSTER", "INFO"))  # type: ignore[no-untyped-call]
-    return "ok" in info and f"'{nodes}'" in info.partition("cluster_known_nodes")[2][:8]
+    info = bytes(server.client().execute_command("CLUSTER", "INFO"))  # type: ignore[no-untyped-call]
+    return b"cluster_state:ok" in info and b"cluster_known_nodes:%d\r" % nodes in info

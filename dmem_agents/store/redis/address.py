@@ -14,11 +14,13 @@ from dmem_agents.store.retention import AS_IT_IS, Retention
 
 DEFAULT_PREFIX: Final = "dmem"
 DEFAULT_RETRIES: Final = 3
+"""Half a second or so: a restart of a proxy, a connection cut."""
 CLIENT_OPTIONS: Final[dict[str, Any]] = {"protocol": 2, "socket_connect_timeout": 5.0, "socket_timeout": 10.0}
 """What every client is made with; the URL's query can override each. Times in seconds."""
 
 Kind = Literal["server", "sentinel", "cluster"]
 _KINDS: Final[dict[str, Kind]] = {"": "server", "sentinel": "sentinel", "cluster": "cluster"}
+_RETRIES: Final[dict[Kind, int]] = {"server": DEFAULT_RETRIES, "sentinel": 8, "cluster": 8}  # a failover takes seconds
 _DEFAULT_PORTS: Final[dict[Kind, int]] = {"server": 6379, "sentinel": 26379, "cluster": 6379}
 
 
@@ -52,7 +54,7 @@ class RedisAddress:
         if "decode_responses" in query:
             raise ConfigError("Leave `decode_responses` out of the store's URL: records are bytes.")
         named_prefix, in_url = query.pop("prefix", DEFAULT_PREFIX), Retention.taken_from(query)
-        retries = _count(query.pop("retries", str(DEFAULT_RETRIES)))
+        retries = _count(query.pop("retries", str(_RETRIES[kind])))
         service, database = _service_and_database(kind, path)
         if scheme == "unix":
             first, place = path, path
