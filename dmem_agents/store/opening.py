@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import platformdirs
 
 from dmem_agents.errors import ConfigError
 from dmem_agents.store.base import AsyncStateStore, StateStore
 from dmem_agents.store.in_memory import InMemoryStateStore
+from dmem_agents.store.protection import Encryption, KeyRing, Protection, Signing, protected
 from dmem_agents.store.retention import Retention
 from dmem_agents.store.sqlite import SQLiteStateStore
 from dmem_agents.store.threaded import ThreadedStateStore
@@ -33,6 +34,7 @@ def open_store(url: str) -> StateStore:
     | `redis+cluster://user:password@host:7000,host2:7000`, `rediss+cluster://…` | a Redis Cluster |
     | `memory://` | this process, a new empty store each time |
 
+    `keys=/path/to/file` encrypts every record, `signing_keys=/path/to/file` signs it: see `store.protection`.
     Every form takes `ttl_seconds`, `refresh`, `snapshots` and `snapshot_seconds` in its query: see `Retention`.
     Percent escapes in a path are decoded.
 
@@ -40,6 +42,12 @@ def open_store(url: str) -> StateStore:
         ConfigError: the URL has another form, or needs a package that is not installed.
         StoreError: the file can't be opened.
     """
+    url, protection = _without_keys(url)
+    store = _open(url)
+    return store if protection is None else protected(store, protection)
+
+
+def _open(url: str) -> StateStore:
     scheme, rest = _split(url)
     if scheme in _REDIS:
         try:
@@ -59,6 +67,12 @@ def open_async_store(url: str) -> AsyncStateStore:
         ConfigError: the URL has another form, or needs a package that is not installed.
         StoreError: the file can't be opened.
     """
+    url, protection = _without_keys(url)
+    store = _open_async(url)
+    return store if protection is None else protected(store, protection)
+
+
+def _open_async(url: str) -> AsyncStateStore:
     scheme, rest = _split(url)
     if scheme in _REDIS:
         try:
@@ -67,6 +81,21 @@ def open_async_store(url: str) -> AsyncStateStore:
             raise _missing(error) from error
         return AsyncRedisStateStore(url)
     return ThreadedStateStore(_open_local(scheme, rest))
+
+
+def _without_keys(url: str) -> tuple[str, Protection | None]:
+    """The URL without the options that name key files, and what they ask for."""
+    place, _, text = url.partition("?")
+    query = dict(parse_qsl(text, keep_blank_values=True))
+    named = {name: query.pop(name) for name in ("keys", "signing_keys") if name in query}
+    if len(named) == 2:
+        raise ConfigError("Expected keys= or signing_keys= in the store's URL, got both. Encryption signs as well.")
+    if not named:
+        return url, None
+    [(name, path)] = named.items()
+    ring = KeyRing.from_file(path)
+    rest = f"{place}?{urlencode(query)}" if query else place
+    return rest, Encryption(ring) if name == "keys" else Signing(ring)
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -44,7 +44,8 @@ class RetentionConformance:
             started = time.time()
             _commit_versions(store, 6)
             kept = store.snapshots("a")
-            assert [(s.version, s.size_bytes) for s in kept] == [(3, 1), (4, 1), (5, 1)]
+            assert [s.version for s in kept] == [3, 4, 5]
+            assert all(s.size_bytes >= 1 for s in kept)
             assert all(started - 1 <= s.committed_at <= time.time() + 1 for s in kept)
             for version in (3, 4, 5):
                 snapshot = store.load_snapshot("a", version)

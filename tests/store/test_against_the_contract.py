@@ -52,7 +52,7 @@ class SideBySide(RuleBasedStateMachine):
     @initialize(
         target=tickets,
         snapshots=st.sampled_from((None, 0, 1, 3)),
-        ttl_seconds=st.sampled_from((None, 600.0)),
+        ttl_seconds=st.sampled_from((None, 1e7)),
         refresh_on_read=st.booleans(),
     )
     def open(self, snapshots: int | None, ttl_seconds: float | None, refresh_on_read: bool) -> Pair:
@@ -85,7 +85,7 @@ class SideBySide(RuleBasedStateMachine):
     @rule(target=fences, agent_id=agents, owner=owners)
     def acquire_lease(self, agent_id: str, owner: str) -> Fences:
         of_contract, of_store = (
-            store.acquire_lease(agent_id, owner, ttl_seconds=600) for store in (self.contract, self.store)
+            store.acquire_lease(agent_id, owner, ttl_seconds=1e7) for store in (self.contract, self.store)
         )
         assert (of_contract is None) == (of_store is None)
         return of_contract, of_store

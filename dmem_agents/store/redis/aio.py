@@ -14,7 +14,7 @@ import redis.asyncio
 from dmem_agents.errors import StoreError
 from dmem_agents.store.base import AsyncStateStore, StoredRecord, closed
 from dmem_agents.store.redis.address import DEFAULT_PREFIX, DEFAULT_RETRIES, RedisAddress, checked_prefix
-from dmem_agents.store.redis.clients import AsyncClient, checked, connected_async, retrying_async
+from dmem_agents.store.redis.clients import AsyncClient, checked, connected_async, disconnected_async, retrying_async
 from dmem_agents.store.redis.explained import is_passing
 from dmem_agents.store.redis.ops import Batch, Plan, RedisPlans
 from dmem_agents.store.retention import AS_IT_IS, Retention, Snapshot
@@ -118,7 +118,7 @@ class AsyncRedisStateStore(AsyncStateStore):
         self._closed = True
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None and self._owned:
-            await client.aclose()
+            await disconnected_async(client)
 
     async def _pages(self, page: Callable[[int], Plan[tuple[int, list[str]]]]) -> AsyncIterator[str]:
         """What a scan finds, node by node and step by step."""

@@ -72,6 +72,22 @@ def connected_async(address: RedisAddress) -> AsyncClient:
     return redis.asyncio.Redis.from_url(address.url, retry=once, **CLIENT_OPTIONS)
 
 
+async def disconnected_async(client: AsyncClient) -> None:
+    """Closes a client of ours, and its Sentinels' connections, which redis-py leaves open."""
+    await client.aclose()
+    pool = getattr(client, "connection_pool", None)
+    for sentinel in getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()):
+        await sentinel.aclose()
+
+
+def disconnected(client: Client) -> None:
+    """`disconnected_async` for a sync client."""
+    client.close()
+    pool = getattr(client, "connection_pool", None)
+    for sentinel in getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()):
+        sentinel.close()
+
+
 def retrying(retries: int) -> Retry:
     """redis-py's bounded repetition: pauses of 0.05 s, doubled up to 2 s, each shortened by chance."""
     backoff = ExponentialWithJitterBackoff(base=_FIRST_PAUSE_SECONDS, cap=_LONGEST_PAUSE_SECONDS)

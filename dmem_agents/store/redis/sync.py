@@ -13,7 +13,7 @@ import redis
 from dmem_agents.errors import StoreError
 from dmem_agents.store.base import StateStore, StoredRecord, closed
 from dmem_agents.store.redis.address import DEFAULT_PREFIX, DEFAULT_RETRIES, RedisAddress, checked_prefix
-from dmem_agents.store.redis.clients import Client, checked, connected, retrying
+from dmem_agents.store.redis.clients import Client, checked, connected, disconnected, retrying
 from dmem_agents.store.redis.explained import is_passing
 from dmem_agents.store.redis.ops import Batch, Plan, RedisPlans
 from dmem_agents.store.retention import AS_IT_IS, Retention, Snapshot
@@ -121,7 +121,7 @@ class RedisStateStore(StateStore):
         self._closed = True
         with self._mutex:
             if self._client is not None and self._owned:
-                self._client.close()
+                disconnected(self._client)
             self._client = None
 
     def _pages(self, page: Callable[[int], Plan[tuple[int, list[str]]]]) -> Iterator[str]:
