@@ -1,4 +1,4 @@
-"""Looking after a store: moving agents into another one, and finding what is wrong. Bytes only; reads all, one by one."""
+"""Looking after a store: moving agents into another one, and finding what is wrong. Agent by agent; bytes only."""
 
 from __future__ import annotations
 
