@@ -193,11 +193,8 @@ class MemorySession:
             fresh = AgentRecord(fingerprint=record.fingerprint, base=empty, head=empty, updated_at=time.time())
             self.store.commit(agent_id, encode_record(fresh), expected=stored)
             return True
-        restore = getattr(self.store, "restore", None)  # stores without snapshots have none
-        if restore is None:
-            return False
         try:
-            restore(agent_id, version)
+            self.store.restore(agent_id, version)
         except StateCorruptError:
             raise
         except StateError:  # not kept any more

@@ -13,6 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
 from dmem_agents import AgentIdError, HistoryDivergedWarning
+from dmem_agents.store import InMemoryStateStore, Retention
 from langchain_dmem import DeltaMemLLM, DeltaMemMiddleware
 from langchain_dmem.middleware import unabsorbed
 
@@ -71,6 +72,17 @@ def test_a_fork_from_an_earlier_checkpoint_has_the_memory_of_that_checkpoint(
         say(graph, text, of_thread("t"))
     say(graph, "I swim.", after_turn(graph, of_thread("t"), 1))
     assert info(traveller, "alice").head == told_straight(traveller, "straight", "I sail.", "I swim.")
+
+
+def test_the_snapshots_of_a_real_store_serve_time_travel(tiny_folders: Any, of_thread: Any, tool_user: Any) -> None:
+    store = InMemoryStateStore(retention=Retention(snapshots=20))
+    llm = type(tool_user)(**tiny_folders, store=store, dtype="float32", max_tokens=100)
+    graph = graph_of(llm, InMemorySaver())
+    for text in ("I sail.", "I ski.", "I fly."):
+        say(graph, text, of_thread("t"))
+    say(graph, "I swim.", after_turn(graph, of_thread("t"), 1))
+    assert info(llm, "alice").head == told_straight(llm, "straight", "I sail.", "I swim.")
+    llm._memory_session().close()
 
 
 def test_after_a_fork_the_thread_goes_on_from_it_and_the_other_branch_can_be_gone_back_to(
