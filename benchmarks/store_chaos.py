@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.run import RESULTS, circumstances
 from dmem_agents.errors import CommitUnknownError, StateConflictError, StoreError
 from dmem_agents.store import StateStore, StoredRecord, open_store
 from dmem_agents.testing.cutting_proxy import CuttingProxy
@@ -245,6 +244,8 @@ SCENES = (
 
 def main() -> None:
     """Run the scenes and write the result."""
+    from benchmarks.run import RESULTS, circumstances  # loads torch, which the small version in the tests spares
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--writers", type=int, default=20)
     parser.add_argument("--turns", type=int, default=200)
