@@ -15,6 +15,8 @@ from dmem_agents.testing.llama_index_conformance import FunctionCallingConforman
 from llama_index.llms.dmem import DeltaMemLLM
 
 
+# LlamaIndex calls `json` of an object and looks at `__fields__` of an agent.
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
 class TestDeltaMemLLM(FunctionCallingConformance):
     @pytest.fixture(autouse=True)
     def _tiny(self, tiny: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ def to_schema(tool: BaseTool) -> ToolSchema:
     if not name:
         raise ConfigError(f"Expected a tool with a name, got a `{type(tool).__name__}` without. Pass name=... to it.")
     try:
+        _resolve_annotations(tool)
         parameters = tool.metadata.get_parameters_dict()
     except Exception as error:  # whatever pydantic raises for a type that it has no JSON schema for
         raise ConfigError(
@@ -93,6 +94,13 @@ def no_call(response: ChatResponse) -> ToolCallError:
         "Expected a call of a tool; the model answered in words. Pass tool_required=True or tool_choice=... to have "
         "one, or error_on_no_tool_call=False to take the words."
     )
+
+
+def _resolve_annotations(tool: BaseTool) -> None:
+    """Finish the schema of a function from a module with `from __future__ import annotations`; LlamaIndex doesn't."""
+    schema = tool.metadata.fn_schema
+    if isinstance(tool, FunctionTool) and schema is not None and not schema.__pydantic_complete__:
+        schema.model_rebuild(_types_namespace=getattr(inspect.unwrap(tool.real_fn), "__globals__", {}))
 
 
 def _check_signature(tool: BaseTool, name: str, parameters: list[str]) -> None:
