@@ -3,11 +3,11 @@
 LlamaIndex has no such suite of its own. Inherit, say how to make the model, and let pytest (with pytest-asyncio in
 its auto mode) collect the class; nothing here imports pytest::
 
-    class TestMyLLM(FunctionCallingConformance):
+    class TestMyLLM(LLMConformance, FunctionCallingConformance):
         def make_llm(self, **arguments):
             return MyLLM(temperature=0, **arguments)
 
-`LLMConformance` is for models that only talk. Answers have to be the same each time for the same messages.
+`LLMConformance` alone is for models that only talk. Answers have to be the same each time for the same messages.
 """
 # ruff: noqa: D102 - a test's name is its sentence
 
@@ -117,11 +117,11 @@ class LLMConformance:
         assert kept == [text.strip() for text in said]
 
 
-class FunctionCallingConformance(LLMConformance):
-    """What every LLM that calls tools has to do as well."""
+class FunctionCallingConformance:
+    """What every LLM that calls tools has to do as well. `make_llm` is the one method to write."""
 
     def make_llm(self, **arguments: Any) -> FunctionCallingLLM:
-        """As in `LLMConformance`; its answers have room for a call."""
+        """The model under test, whose answers have room for a call."""
         raise NotImplementedError
 
     @property

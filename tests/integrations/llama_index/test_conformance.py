@@ -15,15 +15,27 @@ from dmem_agents.testing.llama_index_conformance import FunctionCallingConforman
 from llama_index.llms.dmem import DeltaMemLLM
 
 
-# LlamaIndex calls `json` of an object and looks at `__fields__` of an agent.
-@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
-class TestDeltaMemLLM(FunctionCallingConformance):
+class _Tiny:
+    """The class under test over a tiny model."""
+
+    max_tokens: int
+
     @pytest.fixture(autouse=True)
-    def _tiny(self, tiny: dict[str, Any]) -> None:
-        self.arguments = {**tiny, "max_tokens": 100}
+    def _arguments(self, tiny: dict[str, Any]) -> None:
+        self.arguments = {**tiny, "max_tokens": self.max_tokens}
 
     def make_llm(self, **arguments: Any) -> FunctionCallingLLM:
         return DeltaMemLLM(**self.arguments, **arguments)
+
+
+class TestDeltaMemLLM(_Tiny, LLMConformance):
+    max_tokens = 8
+
+
+# LlamaIndex calls `json` of an object and looks at `__fields__` of an agent.
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")
+class TestDeltaMemLLMWithTools(_Tiny, FunctionCallingConformance):
+    max_tokens = 100
 
 
 class TestMockLLM(LLMConformance):

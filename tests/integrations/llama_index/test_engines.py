@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import pytest
-from llama_index.core import SimpleKeywordTableIndex
+from llama_index.core import SummaryIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 from llama_index.core.chat_engine import CondensePlusContextChatEngine, ContextChatEngine, SimpleChatEngine
-from llama_index.core.llms import MockLLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.schema import TextNode
 from llama_index.core.tools import FunctionTool
@@ -20,7 +19,7 @@ from pydantic import BaseModel
 from dmem_agents import agent
 from llama_index.llms.dmem import DeltaMemLLM, DeltaMemMemory
 
-pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
+pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")
 
 
 def look(place: Literal["here", "there"]) -> str:
@@ -60,7 +59,7 @@ def simple(llm: Any, memory: Any) -> Any:
 def with_context(kind: Any) -> Callable[[Any, Any], Any]:
     def build(llm: Any, memory: Any) -> Any:
         nodes = [TextNode(text="The fact sheet says that cats purr.")]
-        retriever = SimpleKeywordTableIndex(nodes, llm=MockLLM()).as_retriever()
+        retriever = SummaryIndex(nodes).as_retriever()
         return kind.from_defaults(retriever=retriever, llm=llm, memory=memory)
 
     return build

@@ -20,8 +20,12 @@ class Answer(NamedTuple):
 
     @property
     def thoughts(self) -> str:
-        """The thoughts without marks and space around them."""
-        return self.written.strip().removeprefix(_OPENING).removesuffix(_CLOSING).strip()
+        """The thoughts without marks, whole or begun, and without space around them."""
+        text = self.written.strip()
+        if _OPENING.startswith(text):
+            return ""
+        begun = next((n for n in range(len(_CLOSING), 0, -1) if text.endswith(_CLOSING[:n])), 0)
+        return text[: len(text) - begun].removeprefix(_OPENING).strip()
 
     def block(self) -> ThinkingBlock | None:
         """The thoughts as LlamaIndex has them; None without any."""
