@@ -27,7 +27,13 @@ def look(place: Literal["here", "there"]) -> str:
     return f"A cat is {place}."
 
 
-LOOK = FunctionTool.from_defaults(look)
+class Place(BaseModel):
+    """A place."""
+
+    place: Literal["here", "there"]
+
+
+LOOK = FunctionTool.from_defaults(look, fn_schema=Place)
 
 
 def absorbed(llm: DeltaMemLLM, agent_id: str) -> int:
@@ -150,12 +156,6 @@ async def test_agents_of_a_workflow_have_a_memory_each(tiny: dict[str, Any]) -> 
     team = AgentWorkflow(agents=list(workers), root_agent="bob")
     await team.run(user_msg="Where is the cat?", memory=ChatMemoryBuffer.from_defaults())
     assert (absorbed(llm, "alice"), absorbed(llm, "bob")) == (0, 4)
-
-
-class Place(BaseModel):
-    """A place."""
-
-    place: Literal["here", "there"]
 
 
 async def test_an_object_made_of_the_conversation_leaves_no_trace(tiny: dict[str, Any]) -> None:

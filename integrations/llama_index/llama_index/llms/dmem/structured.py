@@ -40,24 +40,26 @@ class _Reader:
     def __init__(self, output_cls: type[BaseModel]) -> None:
         self._output_cls = output_cls
         self._flexible: type[BaseModel] = create_flexible_model(output_cls)
-        self._last: Partial | None = None
+        self._text = ""
 
     def read(self, response: ChatResponse) -> Partial:
         """What is there of the object; fields that are missing or unfinished are left out or None."""
+        self._text = response.message.content or ""
         try:
-            value = from_json(response.message.content or "{}", allow_partial="trailing-strings")
+            value = from_json(self._text or "{}", allow_partial="trailing-strings")
         except ValueError:
             value = {}
         try:
-            self._last = self._output_cls.model_validate(value)
+            return self._output_cls.model_validate(value)
         except ValidationError:
-            self._last = self._flexible.model_validate(value if isinstance(value, dict) else {})
-        return self._last
+            return self._flexible.model_validate(value if isinstance(value, dict) else {})
 
     def check(self) -> None:
         """At the end of the answer."""
-        if not isinstance(self._last, self._output_cls):
+        try:
+            self._output_cls.model_validate_json(self._text)
+        except ValidationError as error:
             raise ToolCallError(
-                f"Expected an object of `{self._output_cls.__name__}`; the answer ended before it was whole. Raise "
-                "max_tokens, or bound the texts and lists of its fields."
-            )
+                f"Expected an object of `{self._output_cls.__name__}`; the answer ended before it was whole, or breaks "
+                "a rule that no JSON schema holds. Raise max_tokens, or bound the texts and lists of its fields."
+            ) from error
