@@ -19,7 +19,11 @@ from pydantic import BaseModel
 from dmem_agents import agent
 from llama_index.llms.dmem import DeltaMemLLM, DeltaMemMemory
 
-pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")
+# LlamaIndex uses what pydantic and its own workflows have deprecated.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:is_running called from within a step:DeprecationWarning"),
+]
 
 
 def look(place: Literal["here", "there"]) -> str:
