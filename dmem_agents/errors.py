@@ -18,6 +18,7 @@ Each error also inherits the built-in that fits it, so `except ValueError` keeps
     ├── StoreError (RuntimeError)           the store could not do its work
     │   ├── StoreConnectionError (ConnectionError)   it can't be reached
     │   ├── StateConflictError              somebody else committed first: nothing was written
+    │   │   └── LeaseLostError              the lease of this commit holds no more: nothing was written
     │   └── LeaseTimeoutError (TimeoutError)         another turn of this agent is still running
     └── EngineError (RuntimeError)          a request failed while the model ran
         ├── TurnTimeoutError (TimeoutError) the turn took longer than its caller allowed
@@ -90,6 +91,10 @@ class StoreConnectionError(StoreError, ConnectionError):
 
 class StateConflictError(StoreError):
     """Somebody else committed first; nothing was written."""
+
+
+class LeaseLostError(StateConflictError):
+    """The lease that a commit relied on ran out, or somebody else holds it; nothing was written."""
 
 
 class LeaseTimeoutError(StoreError, TimeoutError):

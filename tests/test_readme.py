@@ -16,7 +16,10 @@ from dmem_agents.testing.tiny_model import tiny_model, tiny_tokenizer
 from llama_index.llms import dmem as llama_index_dmem
 
 ROOT = Path(__file__).parents[1]
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "langchain.md"]
+BLOCKS = [
+    block for page in PAGES for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+]
 
 
 # LlamaIndex's default chat memory leaves an aiosqlite connection open; what is left is collected inside the test.

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from dmem_agents import __version__
-from dmem_agents.cli import agents, chat, demo, evaluation, inspection, training
+from dmem_agents.cli import agents, agents_history, agents_upkeep, chat, demo, evaluation, inspection, training
 from dmem_agents.errors import AgentIdError, ConfigError, DmemError
 
 
@@ -71,4 +71,8 @@ app.command("train")(training.train)
 app.add_typer(evaluation.app, name="eval")
 app.command("demo")(demo.demo)
 app.command(demo.ASK_COMMAND, hidden=True)(demo.answer_questions)
+for command in (agents_history.snapshots, agents_history.restore, agents_history.fork, agents_history.diff):
+    agents.app.command()(command)
+agents.app.command()(agents_upkeep.migrate)
+agents.app.command()(agents_upkeep.doctor)
 app.add_typer(agents.app, name="agents")

@@ -121,7 +121,7 @@ def _kernels(rank: int) -> _Kernels:
 
     compiled = numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
 
-    @compiled  # type: ignore[untyped-decorator]  # numba is untyped
+    @compiled
     def forward(
         q: Array, k: Array, v: Array, keep: Array, erase: Array, write: Array, state: Array, mask: Array,
         reads: Array, after: Array, before: Array,
@@ -154,7 +154,7 @@ def _kernels(rank: int) -> _Kernels:
                     for i in range(rank):
                         after[b, h, i, j] = s[j, i]
 
-    @compiled  # type: ignore[untyped-decorator]  # numba is untyped
+    @compiled
     def backward(
         q: Array, k: Array, v: Array, keep: Array, erase: Array, write: Array, mask: Array, before: Array,
         d_reads: Array, d_after: Array,
@@ -203,9 +203,7 @@ def _kernels(rank: int) -> _Kernels:
                         for i in range(rank):
                             of_key += g[j, i] * change[i] + s[j, i] * d_found[i]
                             of_query += s[j, i] * d_reads[b, t, h, i]
-                            g[j, i] = (
-                                g[j, i] * keep[b, t, h, i] + d_found[i] * key + d_reads[b, t, h, i] * query
-                            )
+                            g[j, i] = g[j, i] * keep[b, t, h, i] + d_found[i] * key + d_reads[b, t, h, i] * query
                         d_k[b, t, h, j] = of_key
                         d_q[b, t, h, j] = of_query
                 for j in range(rank):

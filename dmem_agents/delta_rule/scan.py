@@ -75,7 +75,8 @@ def _has_compiled() -> bool:
     found = is_available()
     if not found:
         logging.getLogger(__name__).info(
-            "Numba is not installed: the slower chunked scan serves. For the compiled one: pip install 'dmem-agents[cpu]'"
+            "Numba is not installed: the slower chunked scan serves. For the compiled one: "
+            "pip install 'dmem-agents[cpu]'"
         )
     return found
 

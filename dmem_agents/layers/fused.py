@@ -65,7 +65,7 @@ def _kernel(rank: int) -> Callable[..., None]:
 
     compiled = numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
 
-    @compiled  # type: ignore[untyped-decorator]  # numba is untyped
+    @compiled
     def squash(row: Array, into: Array, normalise: bool) -> None:
         total = np.float32(0)
         for i in range(rank):
@@ -76,7 +76,7 @@ def _kernel(rank: int) -> Callable[..., None]:
             for i in range(rank):
                 into[i] /= length
 
-    @compiled  # type: ignore[untyped-decorator]  # numba is untyped
+    @compiled
     def step(
         projected: Array, bias: Array, state: Array, mask: Array, reads: Array, after: Array,
         mode: int, normalise: bool, rankwise: bool, coupled: bool,

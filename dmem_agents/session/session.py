@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from dmem_agents.agents import check_agent_id, current_agent
 from dmem_agents.engine import Engine
-from dmem_agents.errors import ConfigError, EngineClosedError, StateConflictError
+from dmem_agents.errors import (
+    ConfigError,
+    EngineClosedError,
+    StateConflictError,
+    StateCorruptError,
+    StateError,
+)
 from dmem_agents.messages import Message
 from dmem_agents.model.grammar import GrammarCompiler
 from dmem_agents.session.commands import AsyncEvents, Events, SyncEvents, drive, drive_async
 from dmem_agents.session.job import Runtime, TurnInput
 from dmem_agents.session.options import AgentInfo, Reply, ReplyChunk, SessionConfig, TurnOptions
 from dmem_agents.session.turn import Turn
-from dmem_agents.state import decode_record, require_fingerprint
+from dmem_agents.state import AgentRecord, MemoryState, decode_record, encode_record, require_fingerprint
 from dmem_agents.store import AsyncStateStore, StateStore, ThreadedStateStore, default_store_url, open_store
 from dmem_agents.store.portable import export_agent, exported_record, import_agent
 from dmem_agents.tokenization import ChatTokenizer
@@ -163,6 +170,36 @@ class MemorySession:
         if restored is None:
             raise StateConflictError(f"Agent {agent_id!r} was deleted right after its snapshot was restored.")
         return restored
+
+    def rewind(self, agent_id: str, version: int) -> bool:
+        """Make an earlier version of the agent's record the newest, as one more commit. Loads no model.
+
+        Args:
+            agent_id: whose memory.
+            version: one that the store still keeps; 0 is the empty memory before the first.
+
+        Returns:
+            False when the store does not keep that version: nothing was written.
+
+        Raises:
+            StateConflictError: a turn was committed meanwhile; nothing was written.
+        """
+        stored = self.store.load(check_agent_id(agent_id))
+        if stored is None:
+            return version == 0
+        if version == 0:
+            record = decode_record(stored.data, agent_id=agent_id)
+            empty = MemoryState.zeros(record.head.layout)
+            fresh = AgentRecord(fingerprint=record.fingerprint, base=empty, head=empty, updated_at=time.time())
+            self.store.commit(agent_id, encode_record(fresh), expected=stored)
+            return True
+        try:
+            self.store.restore(agent_id, version)
+        except StateCorruptError:
+            raise
+        except StateError:  # not kept any more
+            return False
+        return True
 
     def list_agents(self, prefix: str = "") -> Iterator[str]:
         """Ids of the stored agents that start with `prefix`, in no order."""

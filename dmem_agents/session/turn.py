@@ -66,6 +66,7 @@ class Turn:
         self._leased = call.agent_id is not None and not call.options.read_only
         self._renew_at = 0.0
         self._deadline = math.inf
+        self._fence: int | None = None
         self._generation: Generation | None = None
         self._runtime: Runtime
         self._constraint: TokenConstraint | None = None
@@ -118,7 +119,7 @@ class Turn:
         if self._leased and head is not None:
             following = self._following(record, plan, base, head, answer if self._call.generate else None)
             data = encode_record(following)
-            stored = yield CallStore(lambda store: store.commit(agent_id, data, expected=stored))
+            stored = yield CallStore(lambda store: store.commit(agent_id, data, expected=stored, fence=self._fence))
             version = stored.version
         return ReplyChunk(text=tail, reply=job.reply(result, answer, version, base))
 
@@ -214,7 +215,7 @@ class Turn:
         while True:
             event = yield NextEvent(min(self._config.lease_ttl_seconds / 3, self._time_left()))
             if self._leased and time.monotonic() >= self._renew_at:
-                # A lease lost to somebody else is no reason to stop: the commit's comparison decides.
+                # A lease lost to somebody else is no reason to stop: the commit's fencing token decides.
                 yield from self._lease()
             if isinstance(event, str):
                 yield Emit(ReplyChunk(text=event))
@@ -246,11 +247,12 @@ class Turn:
         )
 
     def _lease(self) -> Flow[bool]:
-        """Take or renew the agent's lease."""
+        """Take or renew the agent's lease; the commit is fenced by the last one that was had."""
         agent_id, ttl = self._call.agent_id, self._config.lease_ttl_seconds
         self._renew_at = time.monotonic() + ttl / 3
-        taken: bool = yield CallStore(lambda store: store.acquire_lease(agent_id, self._owner, ttl_seconds=ttl))
-        return taken
+        fence: int | None = yield CallStore(lambda store: store.acquire_lease(agent_id, self._owner, ttl_seconds=ttl))
+        self._fence = self._fence if fence is None else fence
+        return fence is not None
 
     def _acquire(self) -> Flow[None]:
         """Wait for the agent's lease, with growing, jittered pauses."""

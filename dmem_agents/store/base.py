@@ -7,16 +7,25 @@ mean, of models or of turns. `in_memory` is this contract as the shortest code; 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from dmem_agents.envelope import MAX_SEALED_BYTES
-from dmem_agents.errors import ConfigError, StateConflictError, StateCorruptError, StoreError
+from dmem_agents.errors import ConfigError, LeaseLostError, StateConflictError, StateCorruptError, StoreError
+from dmem_agents.store.procedures import forking, perform, perform_async, restoring
+from dmem_agents.store.retention import Snapshot
+
+MARK_BYTES: Final = 8
+"""Size of what a store keeps of a commit's token."""
+
+MARKS_KEPT: Final = 32
+"""A repeated commit is recognised as long as fewer than so many others came after it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +51,9 @@ class StateStore(ABC):
         StoreError: from any method: it could not do its work (disk full, out of memory, read-only ...).
     """
 
+    namespace: str = ""
+    """What keeps this store's agents apart from others' on the same server: the prefix of its keys."""
+
     @abstractmethod
     def load(self, agent_id: str) -> StoredRecord | None:
         """The agent's record, or None when there is none.
@@ -51,25 +63,44 @@ class StateStore(ABC):
         """
 
     @abstractmethod
-    def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None) -> StoredRecord:
+    def commit(
+        self,
+        agent_id: str,
+        data: bytes,
+        *,
+        expected: StoredRecord | None,
+        token: str | None = None,
+        fence: int | None = None,
+    ) -> StoredRecord:
         """Writes the record in one atomic step, if nobody else did since `expected` was loaded.
+
+        The same step keeps the version before as a snapshot, drops old ones, and starts the agent's time anew,
+        as the store's `Retention` says.
 
         Args:
             agent_id: whose record.
             data: the new record, at most 16 MiB.
             expected: what `load` or the last `commit` gave; None means that there must be no record yet.
+            token: any text that is this commit's alone. A commit whose answer was lost can be repeated with the
+                same token: the store recognises it and does not apply it again. None draws one, with which the
+                store's own repetitions are recognised.
+            fence: what `acquire_lease` gave: the commit is refused unless that lease still holds.
 
         Returns:
-            What is stored now, for the next commit.
+            What was stored, for the next commit.
 
         Raises:
             StateConflictError: the stored record is not the expected one. Nothing was written.
+            LeaseLostError: the lease of `fence` ran out, or went to another owner. Nothing was written.
             StateCorruptError: `data` is too large. Nothing was written.
         """
 
     @abstractmethod
     def delete(self, agent_id: str) -> bool:
-        """Removes the agent's record and lease. True when there was a record."""
+        """Removes all that is kept of the agent: record, snapshots, lease. True when there was a record.
+
+        It is never repeated: after a `StoreConnectionError` it may have happened or not. Call it again then.
+        """
 
     @abstractmethod
     def list_agents(self, prefix: str = "") -> Iterator[str]:
@@ -80,19 +111,52 @@ class StateStore(ABC):
         """
 
     @abstractmethod
-    def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> bool:
+    def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> int | None:
         """Takes the agent's lease for `ttl_seconds` from now, or renews it for the same owner.
 
         A lease keeps well-behaved writers apart so that they wait rather than conflict; it is no lock: only
-        `commit`'s comparison protects the record. It needs no record and makes none.
+        `commit`'s comparison protects the record. It needs no record and makes none. While it holds, the agent
+        does not expire.
 
         Returns:
-            False when another owner holds a lease that has not run out.
+            The lease's fencing token, larger than that of every earlier holder; a renewal keeps it. None when
+            another owner holds a lease that has not run out.
         """
 
     @abstractmethod
     def release_lease(self, agent_id: str, owner: str) -> None:
         """Gives the lease back. Nothing happens when `owner` does not hold it (any more)."""
+
+    @abstractmethod
+    def snapshots(self, agent_id: str) -> tuple[Snapshot, ...]:
+        """The agent's earlier versions that are kept, oldest first. The current one is not among them."""
+
+    @abstractmethod
+    def load_snapshot(self, agent_id: str, version: int) -> StoredRecord | None:
+        """An earlier version of the agent's record, or None when it is not kept."""
+
+    def restore(self, agent_id: str, version: int) -> StoredRecord:
+        """Commits an earlier version's bytes as the newest one; what was newest becomes a snapshot.
+
+        Raises:
+            AgentIdError: there is no such agent.
+            StateError: that version is not kept.
+            StateConflictError: somebody else committed meanwhile. Nothing was written.
+        """
+        return perform(restoring(agent_id, version), self)
+
+    def fork(self, source_id: str, target_id: str) -> StoredRecord:
+        """Commits the source agent's record as version 1 of a new agent. Snapshots are not copied.
+
+        Raises:
+            AgentIdError: there is no agent `source_id`.
+            StateConflictError: there is an agent `target_id` already. Nothing was written.
+        """
+        return perform(forking(source_id, target_id), self)
+
+    def strays(self) -> Iterator[str]:
+        """Descriptions of what lies where the agents' records do and is none; changes nothing."""
+        return iter(())
 
     @abstractmethod
     def close(self) -> None:
@@ -113,12 +177,23 @@ class AsyncStateStore(ABC):
     A call that is cancelled while it runs may have happened or not, as a whole.
     """
 
+    namespace: str = ""
+    """See `StateStore.namespace`."""
+
     @abstractmethod
     async def load(self, agent_id: str) -> StoredRecord | None:
         """See `StateStore.load`."""
 
     @abstractmethod
-    async def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None) -> StoredRecord:
+    async def commit(
+        self,
+        agent_id: str,
+        data: bytes,
+        *,
+        expected: StoredRecord | None,
+        token: str | None = None,
+        fence: int | None = None,
+    ) -> StoredRecord:
         """See `StateStore.commit`."""
 
     @abstractmethod
@@ -130,12 +205,34 @@ class AsyncStateStore(ABC):
         """See `StateStore.list_agents`."""
 
     @abstractmethod
-    async def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> bool:
+    async def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> int | None:
         """See `StateStore.acquire_lease`."""
 
     @abstractmethod
     async def release_lease(self, agent_id: str, owner: str) -> None:
         """See `StateStore.release_lease`."""
+
+    @abstractmethod
+    async def snapshots(self, agent_id: str) -> tuple[Snapshot, ...]:
+        """See `StateStore.snapshots`."""
+
+    @abstractmethod
+    async def load_snapshot(self, agent_id: str, version: int) -> StoredRecord | None:
+        """See `StateStore.load_snapshot`."""
+
+    async def restore(self, agent_id: str, version: int) -> StoredRecord:
+        """See `StateStore.restore`."""
+        return await perform_async(restoring(agent_id, version), self)
+
+    async def fork(self, source_id: str, target_id: str) -> StoredRecord:
+        """See `StateStore.fork`."""
+        return await perform_async(forking(source_id, target_id), self)
+
+    async def strays(self) -> AsyncIterator[str]:
+        """See `StateStore.strays`."""
+        nothing: tuple[str, ...] = ()
+        for stray in nothing:
+            yield stray
 
     @abstractmethod
     async def aclose(self) -> None:
@@ -155,6 +252,19 @@ def following(data: bytes, expected: StoredRecord | None) -> StoredRecord:
     if expected is None:
         return StoredRecord(data=data, version=1, incarnation=secrets.token_hex(8))
     return StoredRecord(data=data, version=expected.version + 1, incarnation=expected.incarnation)
+
+
+def mark_of(token: str | None) -> bytes:
+    """What a store keeps of a commit's token; a mark of its own for None.
+
+    Raises:
+        ConfigError: the token is empty.
+    """
+    if token is None:
+        return secrets.token_bytes(MARK_BYTES)
+    if not token:
+        raise ConfigError("Expected a commit token, got an empty text. Draw one per commit, or leave it out.")
+    return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=MARK_BYTES).digest()
 
 
 def check_data(agent_id: str, data: bytes) -> None:
@@ -199,6 +309,15 @@ def conflict(agent_id: str, expected: StoredRecord | None, found_version: int | 
     return StateConflictError(
         f"Expected {wanted} of agent {agent_id!r}, found {found}: somebody else committed or deleted it "
         "since it was loaded. Nothing was written. Load the record and repeat the turn."
+    )
+
+
+def lease_lost(agent_id: str) -> LeaseLostError:
+    """The error for a commit under a lease that holds no more."""
+    return LeaseLostError(
+        f"The lease of agent {agent_id!r} ran out before this commit, or went to somebody else. Nothing was "
+        "written. Take the lease again, load the record and repeat the turn; a longer lease, or renewing it in "
+        "time, avoids this."
     )
 
 

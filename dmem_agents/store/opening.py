@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import platformdirs
 
 from dmem_agents.errors import ConfigError
 from dmem_agents.store.base import AsyncStateStore, StateStore
 from dmem_agents.store.in_memory import InMemoryStateStore
+from dmem_agents.store.protection import Encryption, KeyRing, Protection, Signing, protected
+from dmem_agents.store.retention import Retention
 from dmem_agents.store.sqlite import SQLiteStateStore
 from dmem_agents.store.threaded import ThreadedStateStore
 
-_REDIS: Final = ("redis", "rediss", "unix")
-_LATER: Final = ("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_REDIS: Final = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _FORMS: Final = (
-    "sqlite:///relative/path, sqlite:////absolute/path, redis://host:6379/0, rediss://…, unix://…, memory://"
+    "sqlite:///relative/path, sqlite:////absolute/path, redis://host:6379/0, rediss://…, unix://…, "
+    "redis+sentinel://host:26379/service, redis+cluster://host:6379, memory://"
 )
 
 
@@ -27,15 +29,25 @@ def open_store(url: str) -> StateStore:
     | URL | store |
     |---|---|
     | `sqlite:///relative/path`, `sqlite:////absolute/path`, `sqlite:///~/path` | a file, folders made |
-    | `redis://user:password@host:6379/0?prefix=dmem`, `rediss://…`, `unix:///path/redis.sock` | Redis |
+    | `redis://user:password@host:6379/0?prefix=dmem`, `rediss://…` (TLS), `unix:///path/redis.sock` | Redis |
+    | `redis+sentinel://user:password@host:26379,host2:26379/service/0`, `rediss+sentinel://…` | its primary |
+    | `redis+cluster://user:password@host:7000,host2:7000`, `rediss+cluster://…` | a Redis Cluster |
     | `memory://` | this process, a new empty store each time |
 
+    `keys=/path/to/file` encrypts every record, `signing_keys=/path/to/file` signs it: see `store.protection`.
+    Every form takes `ttl_seconds`, `refresh`, `snapshots` and `snapshot_seconds` in its query: see `Retention`.
     Percent escapes in a path are decoded.
 
     Raises:
         ConfigError: the URL has another form, or needs a package that is not installed.
         StoreError: the file can't be opened.
     """
+    url, protection = _without_keys(url)
+    store = _open(url)
+    return store if protection is None else protected(store, protection)
+
+
+def _open(url: str) -> StateStore:
     scheme, rest = _split(url)
     if scheme in _REDIS:
         try:
@@ -55,6 +67,12 @@ def open_async_store(url: str) -> AsyncStateStore:
         ConfigError: the URL has another form, or needs a package that is not installed.
         StoreError: the file can't be opened.
     """
+    url, protection = _without_keys(url)
+    store = _open_async(url)
+    return store if protection is None else protected(store, protection)
+
+
+def _open_async(url: str) -> AsyncStateStore:
     scheme, rest = _split(url)
     if scheme in _REDIS:
         try:
@@ -65,14 +83,25 @@ def open_async_store(url: str) -> AsyncStateStore:
     return ThreadedStateStore(_open_local(scheme, rest))
 
 
+def _without_keys(url: str) -> tuple[str, Protection | None]:
+    """The URL without the options that name key files, and what they ask for."""
+    place, _, text = url.partition("?")
+    query = dict(parse_qsl(text, keep_blank_values=True))
+    named = {name: query.pop(name) for name in ("keys", "signing_keys") if name in query}
+    if len(named) == 2:
+        raise ConfigError("Expected keys= or signing_keys= in the store's URL, got both. Encryption signs as well.")
+    if not named:
+        return url, None
+    [(name, path)] = named.items()
+    ring = KeyRing.from_file(path)
+    rest = f"{place}?{urlencode(query)}" if query else place
+    return rest, Encryption(ring) if name == "keys" else Signing(ring)
+
+
 def _split(url: str) -> tuple[str, str]:
     scheme, separator, rest = url.partition("://")
     if not separator:
         raise ConfigError(f"Expected a store URL ({_FORMS}), got a text without `://`.")
-    if scheme in _LATER:
-        raise ConfigError(
-            f"Stores of the form {scheme}:// come with a later version. Use the address of one server, redis://."
-        )
     if scheme not in (*_REDIS, "sqlite", "memory"):
         raise ConfigError(f"Expected a store URL ({_FORMS}), got one that begins with {scheme!r}.")
     return scheme, rest
@@ -85,18 +114,24 @@ def default_store_url() -> str:
 
 
 def _open_local(scheme: str, rest: str) -> StateStore:
-    if scheme == "memory":
-        if rest:
-            raise ConfigError(f"Expected memory:// and nothing more, got memory://{rest}. Each one is new.")
-        return InMemoryStateStore()
-    path = unquote(rest.removeprefix("/"))
-    if not rest.startswith("/") or not path or "?" in rest:
+    place, _, query_text = rest.partition("?")
+    query = dict(parse_qsl(query_text, keep_blank_values=True))
+    retention = Retention.taken_from(query)
+    if query:
         raise ConfigError(
-            f"Expected sqlite:///relative/path or sqlite:////absolute/path without options, got sqlite://{rest}."
+            f"Expected no options but ttl_seconds, refresh, snapshots and snapshot_seconds after {scheme}://…?, "
+            f"got {', '.join(query)}."
         )
+    if scheme == "memory":
+        if place:
+            raise ConfigError(f"Expected memory:// and no place after it, got memory://{place}. Each one is new.")
+        return InMemoryStateStore(retention)
+    path = unquote(place.removeprefix("/"))
+    if not place.startswith("/") or not path:
+        raise ConfigError(f"Expected sqlite:///relative/path or sqlite:////absolute/path, got sqlite://{rest}.")
     if path == ":memory:":
         raise ConfigError("Expected a file in the sqlite:// URL. For a store in memory use memory://.")
-    return SQLiteStateStore(Path(path))
+    return SQLiteStateStore(Path(path), retention=retention)
 
 
 def _missing(error: ModuleNotFoundError) -> ConfigError:

@@ -13,11 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dmem_agents.agents import check_agent_id
 from dmem_agents.errors import StateCorruptError, StoreError
+from dmem_agents.store import sqlite_statements as sql
 from dmem_agents.store.base import (
+    MARK_BYTES,
+    MARKS_KEPT,
     StateStore,
     StoredRecord,
     check_data,
@@ -25,33 +28,10 @@ from dmem_agents.store.base import (
     closed,
     conflict,
     following,
+    lease_lost,
+    mark_of,
 )
-
-SCHEMA: Final = 1
-"""Layout of the tables, kept in SQLite's `user_version`."""
-
-APPLICATION_ID: Final = 0x646D656D
-"""`dmem`: tells our files from other applications'."""
-
-_PAGE = 256
-# Ids are blobs: SQLite's text functions stop at NUL characters, and blobs compare byte by byte.
-_TABLES = (
-    "CREATE TABLE records (agent_id BLOB PRIMARY KEY, version INTEGER NOT NULL, incarnation TEXT NOT NULL, "
-    "record BLOB NOT NULL)",
-    "CREATE TABLE leases (agent_id BLOB PRIMARY KEY, owner TEXT NOT NULL, expires_at REAL NOT NULL)",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA}",
-)
-_UPDATE = "UPDATE records SET version = ?, record = ? WHERE agent_id = ? AND version = ? AND incarnation = ?"
-_INSERT = (
-    "INSERT INTO records (agent_id, version, incarnation, record) VALUES (?, ?, ?, ?) ON CONFLICT (agent_id) DO NOTHING"
-)
-_ACQUIRE = (
-    "INSERT INTO leases (agent_id, owner, expires_at) VALUES (?, ?, ?) ON CONFLICT (agent_id) DO UPDATE "
-    "SET owner = excluded.owner, expires_at = excluded.expires_at "
-    "WHERE leases.owner = excluded.owner OR leases.expires_at <= ?"
-)
-_LIST = "SELECT agent_id FROM records WHERE agent_id >= ? AND agent_id < ? ORDER BY agent_id LIMIT ?"
+from dmem_agents.store.retention import AS_IT_IS, Retention, Snapshot
 
 
 class SQLiteStateStore(StateStore):
@@ -62,13 +42,21 @@ class SQLiteStateStore(StateStore):
 
     Args:
         path: the file; `~` is the home folder.
+        retention: how long agents and snapshots are kept.
         busy_timeout_seconds: how long to wait while other processes write.
 
     Raises:
         StoreError: the file can't be opened, is another application's, or a newer version's of this one.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, busy_timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        retention: Retention | None = None,
+        busy_timeout_seconds: float = 30.0,
+    ) -> None:
+        self._retention = retention or AS_IT_IS
         self.path = Path(path).expanduser().absolute()
         self._busy_timeout_seconds = busy_timeout_seconds
         self._mutex = threading.Lock()
@@ -80,45 +68,57 @@ class SQLiteStateStore(StateStore):
 
     def load(self, agent_id: str) -> StoredRecord | None:
         """See `StateStore.load`."""
-        key = _key(agent_id)
+        asked = {"key": _key(agent_id), "now": time.time()}
         with self._use() as connection:
-            row = connection.execute(
-                "SELECT version, incarnation, record FROM records WHERE agent_id = ?", (key,)
-            ).fetchone()
-        if row is None:
-            return None
-        version, incarnation, data = row
-        if not (type(version) is int and type(incarnation) is str and type(data) is bytes):
-            raise StateCorruptError(
-                f"Record of agent {agent_id!r} in {self.path} was not written by dmem-agents: expected an "
-                "integer, a text and a blob. It was left as it is."
-            )
-        return StoredRecord(data=data, version=version, incarnation=incarnation)
+            if self._retention.refresh_on_read:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(sql.REFRESH, asked)
+            row = connection.execute(sql.LOAD, asked).fetchone()
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+        return None if row is None else self._record(agent_id, row)
 
-    def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None) -> StoredRecord:
-        """See `StateStore.commit`. One statement: SQLite makes it atomic."""
+    def commit(
+        self,
+        agent_id: str,
+        data: bytes,
+        *,
+        expected: StoredRecord | None,
+        token: str | None = None,
+        fence: int | None = None,
+    ) -> StoredRecord:
+        """See `StateStore.commit`. One transaction."""
         key = _key(agent_id)
         check_data(agent_id, data)
+        mark = mark_of(token)
         new = following(data, expected)
         with self._use() as connection:
-            if expected is None:
-                done = connection.execute(_INSERT, (key, new.version, new.incarnation, data))
-            else:
-                done = connection.execute(_UPDATE, (new.version, data, key, expected.version, expected.incarnation))
-            if done.rowcount == 1:
-                return new
-            found = connection.execute("SELECT version FROM records WHERE agent_id = ?", (key,)).fetchone()
-        raise conflict(agent_id, expected, found[0] if found else None)
+            connection.execute("BEGIN IMMEDIATE")
+            now = time.time()
+            found = connection.execute(sql.FOR_COMMIT, {"key": key, "now": now}).fetchone()
+            if found and (done := _own_commit(mark, found, data)):
+                return done
+            if (found[:2] if found else None) != ((expected.version, expected.incarnation) if expected else None):
+                raise conflict(agent_id, expected, found[0] if found else None)
+            if fence is not None and not _holds(connection, key, fence, now):
+                raise lease_lost(agent_id)
+            if not found:  # what is there has expired
+                connection.execute("DELETE FROM records WHERE agent_id = ?", (key,))
+            self._write(connection, key, new, found, mark, now)
+            connection.execute(sql.PURGE, {"now": now})
+            connection.execute("COMMIT")
+        return new
 
     def delete(self, agent_id: str) -> bool:
         """See `StateStore.delete`. Freed pages are overwritten with zeros."""
         key = _key(agent_id)
         with self._use() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            deleted = connection.execute("DELETE FROM records WHERE agent_id = ?", (key,)).rowcount
+            existed = connection.execute(sql.LOAD, {"key": key, "now": time.time()}).fetchone() is not None
+            connection.execute("DELETE FROM records WHERE agent_id = ?", (key,))
             connection.execute("DELETE FROM leases WHERE agent_id = ?", (key,))
             connection.execute("COMMIT")
-        return deleted == 1
+        return existed
 
     def list_agents(self, prefix: str = "") -> Iterator[str]:
         """See `StateStore.list_agents`. In the order of the ids' UTF-8 bytes, a page at a time."""
@@ -126,26 +126,51 @@ class SQLiteStateStore(StateStore):
         end = start[:-1] + bytes([start[-1] + 1]) if start else b"\xff"  # no byte of UTF-8 is 255
         while True:
             with self._use() as connection:
-                rows = connection.execute(_LIST, (start, end, _PAGE)).fetchall()
+                rows = connection.execute(sql.LIST, {"start": start, "end": end, "now": time.time()}).fetchall()
             yield from (row[0].decode() for row in rows)
-            if len(rows) < _PAGE:
+            if len(rows) < sql.PAGE:
                 return
             start = rows[-1][0] + b"\0"  # the smallest key after the last one
 
-    def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> bool:
+    def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> int | None:
         """See `StateStore.acquire_lease`."""
         key = _key(agent_id)
         check_lease(owner, ttl_seconds)
         with self._use() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             now = time.time()
-            done = connection.execute(_ACQUIRE, (key, owner, now + ttl_seconds, now))
-        return done.rowcount == 1
+            connection.execute(
+                f"DELETE FROM records WHERE agent_id = :key AND NOT {sql.ALIVE}", {"key": key, "now": now}
+            )  # an agent that has expired is not brought back by a lease
+            asked = {"key": key, "owner": owner, "now": now, "ttl": ttl_seconds, "fence": int(now * 1e6)}
+            rows = connection.execute(sql.ACQUIRE, asked).fetchall()
+            connection.execute("COMMIT")
+        return int(rows[0][0]) if rows else None
 
     def release_lease(self, agent_id: str, owner: str) -> None:
         """See `StateStore.release_lease`."""
         key = _key(agent_id)
         with self._use() as connection:
             connection.execute("DELETE FROM leases WHERE agent_id = ? AND owner = ?", (key, owner))
+
+    def snapshots(self, agent_id: str) -> tuple[Snapshot, ...]:
+        """See `StateStore.snapshots`."""
+        with self._use() as connection:
+            rows = connection.execute(sql.SNAPSHOTS, {"key": _key(agent_id), "now": time.time()}).fetchall()
+        return tuple(_snapshot(row) for row in rows)
+
+    def load_snapshot(self, agent_id: str, version: int) -> StoredRecord | None:
+        """See `StateStore.load_snapshot`."""
+        asked = {"key": _key(agent_id), "version": version, "now": time.time()}
+        with self._use() as connection:
+            row = connection.execute(sql.SNAPSHOT, asked).fetchone()
+        return None if row is None else self._record(agent_id, row)
+
+    def strays(self) -> Iterator[str]:
+        """See `StateStore.strays`: rows whose columns are not of the types that we write."""
+        with self._use() as connection:
+            rows = connection.execute(sql.STRAYS).fetchall()
+        return (f"row {row[0]} of `records` holds {', '.join(row[1:])} for blob, integer, text, blob" for row in rows)
 
     def close(self) -> None:
         """See `StateStore.close`."""
@@ -154,6 +179,53 @@ class SQLiteStateStore(StateStore):
             if self._connection is not None and self._pid == os.getpid():
                 self._connection.close()
             self._connection = None
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        key: bytes,
+        new: StoredRecord,
+        found: tuple[Any, ...] | None,
+        mark: bytes,
+        now: float,
+    ) -> None:
+        """Writes the record, with the version before kept and old ones dropped."""
+        retention, marks = self._retention, b""
+        if found:
+            marks, (ttl_seconds, snapshots, snapshot_seconds) = found[2], found[5:]
+            retention = retention.over(
+                Retention(ttl_seconds=ttl_seconds, snapshots=snapshots, snapshot_seconds=snapshot_seconds)
+            )
+            if retention.snapshots:
+                connection.execute(sql.KEEP_PREVIOUS, (key,))
+            rows = connection.execute(sql.SNAPSHOTS, {"key": key, "now": 0}).fetchall()
+            kept = {snapshot.version for snapshot in retention.kept([_snapshot(row) for row in rows], now)}
+            dropped = [(key, row[0]) for row in rows if row[0] not in kept]
+            connection.executemany("DELETE FROM snapshots WHERE agent_id = ? AND version = ?", dropped)
+        connection.execute(
+            sql.WRITE,
+            {
+                "key": key,
+                "version": new.version,
+                "incarnation": new.incarnation,
+                "record": new.data,
+                "marks": (marks + mark)[-MARKS_KEPT * MARK_BYTES :],
+                "now": now,
+                "expires_at": retention.expiry(now),
+                "ttl_seconds": retention.ttl_seconds,
+                "snapshots": retention.snapshots,
+                "snapshot_seconds": retention.snapshot_seconds,
+            },
+        )
+
+    def _record(self, agent_id: str, row: tuple[object, object, object]) -> StoredRecord:
+        version, incarnation, data = row
+        if not (type(version) is int and type(incarnation) is str and type(data) is bytes):
+            raise StateCorruptError(
+                f"Record of agent {agent_id!r} in {self.path} was not written by dmem-agents: expected an "
+                "integer, a text and a blob. It was left as it is."
+            )
+        return StoredRecord(data=data, version=version, incarnation=incarnation)
 
     @contextmanager
     def _use(self) -> Iterator[sqlite3.Connection]:
@@ -190,19 +262,18 @@ class SQLiteStateStore(StateStore):
         application_id = connection.execute("PRAGMA application_id").fetchone()[0]
         schema = connection.execute("PRAGMA user_version").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application_id != APPLICATION_ID and (tables or application_id or schema):
+        if application_id != sql.APPLICATION_ID and (tables or application_id or schema):
             raise StoreError(
                 f"Expected a store of dmem-agents in {self.path}, found another application's SQLite file. "
                 "Give the store a file of its own. Nothing was changed."
             )
-        if schema > SCHEMA:
+        if schema > sql.SCHEMA:
             raise StoreError(
-                f"The store {self.path} has schema {schema}; this version of dmem-agents reads {SCHEMA}. "
+                f"The store {self.path} has schema {schema}; this version of dmem-agents reads {sql.SCHEMA}. "
                 "Upgrade dmem-agents. Nothing was changed."
             )
-        if not tables:
-            for statement in _TABLES:
-                connection.execute(statement)
+        for statement in (*(() if tables else sql.SCHEMA_1), *(sql.SCHEMA_2 if schema < sql.SCHEMA else ())):
+            connection.execute(statement)
         connection.execute("COMMIT")
         self._switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # an acknowledged commit survives a power cut
@@ -246,3 +317,22 @@ def _explained(path: Path, error: sqlite3.Error | OSError) -> StoreError:
 def _key(agent_id: str) -> bytes:
     check_agent_id(agent_id)
     return agent_id.encode()
+
+
+def _holds(connection: sqlite3.Connection, key: bytes, fence: int, now: float) -> bool:
+    """Whether the agent's lease has this fencing token and has not run out."""
+    held = "SELECT 1 FROM leases WHERE agent_id = ? AND fence = ? AND expires_at > ?"
+    return connection.execute(held, (key, fence, now)).fetchone() is not None
+
+
+def _own_commit(mark: bytes, found: tuple[Any, ...], data: bytes) -> StoredRecord | None:
+    """What a commit with this mark stored, when it is one of the agent's last."""
+    version, incarnation, marks = found[:3]
+    last = [marks[at : at + MARK_BYTES] for at in range(0, len(marks), MARK_BYTES)]
+    if mark not in last:
+        return None
+    return StoredRecord(data=data, version=version - (len(last) - 1 - last.index(mark)), incarnation=incarnation)
+
+
+def _snapshot(row: tuple[int, float, int]) -> Snapshot:
+    return Snapshot(version=row[0], committed_at=row[1], size_bytes=row[2])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 
 from dmem_agents.store.base import AsyncStateStore, StateStore, StoredRecord
+from dmem_agents.store.retention import Snapshot
 
 _PAGE = 256  # agent ids listed per trip to a thread
 
@@ -20,14 +21,23 @@ class ThreadedStateStore(AsyncStateStore):
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
+        self.namespace = store.namespace
 
     async def load(self, agent_id: str) -> StoredRecord | None:
         """See `StateStore.load`."""
         return await asyncio.to_thread(self._store.load, agent_id)
 
-    async def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None) -> StoredRecord:
+    async def commit(
+        self,
+        agent_id: str,
+        data: bytes,
+        *,
+        expected: StoredRecord | None,
+        token: str | None = None,
+        fence: int | None = None,
+    ) -> StoredRecord:
         """See `StateStore.commit`."""
-        return await asyncio.to_thread(self._store.commit, agent_id, data, expected=expected)
+        return await asyncio.to_thread(self._store.commit, agent_id, data, expected=expected, token=token, fence=fence)
 
     async def delete(self, agent_id: str) -> bool:
         """See `StateStore.delete`."""
@@ -35,12 +45,10 @@ class ThreadedStateStore(AsyncStateStore):
 
     async def list_agents(self, prefix: str = "") -> AsyncIterator[str]:
         """See `StateStore.list_agents`."""
-        agent_ids = await asyncio.to_thread(self._store.list_agents, prefix)
-        while page := await asyncio.to_thread(lambda: list(islice(agent_ids, _PAGE))):
-            for agent_id in page:
-                yield agent_id
+        async for agent_id in _in_pages(await asyncio.to_thread(self._store.list_agents, prefix)):
+            yield agent_id
 
-    async def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> bool:
+    async def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> int | None:
         """See `StateStore.acquire_lease`."""
         return await asyncio.to_thread(self._store.acquire_lease, agent_id, owner, ttl_seconds=ttl_seconds)
 
@@ -48,6 +56,25 @@ class ThreadedStateStore(AsyncStateStore):
         """See `StateStore.release_lease`."""
         await asyncio.to_thread(self._store.release_lease, agent_id, owner)
 
+    async def snapshots(self, agent_id: str) -> tuple[Snapshot, ...]:
+        """See `StateStore.snapshots`."""
+        return await asyncio.to_thread(self._store.snapshots, agent_id)
+
+    async def load_snapshot(self, agent_id: str, version: int) -> StoredRecord | None:
+        """See `StateStore.load_snapshot`."""
+        return await asyncio.to_thread(self._store.load_snapshot, agent_id, version)
+
+    async def strays(self) -> AsyncIterator[str]:
+        """See `StateStore.strays`."""
+        async for stray in _in_pages(await asyncio.to_thread(self._store.strays)):
+            yield stray
+
     async def aclose(self) -> None:
         """See `StateStore.close`."""
         await asyncio.to_thread(self._store.close)
+
+
+async def _in_pages(texts: Iterator[str]) -> AsyncIterator[str]:
+    while page := await asyncio.to_thread(lambda: list(islice(texts, _PAGE))):
+        for text in page:
+            yield text

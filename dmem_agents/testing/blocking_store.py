@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from dmem_agents.store.base import AsyncStateStore, StateStore, StoredRecord
+from dmem_agents.store.retention import Snapshot
 
 T = TypeVar("T")
 
@@ -21,6 +22,7 @@ class BlockingStore(StateStore):
 
     def __init__(self, store: AsyncStateStore) -> None:
         self._store = store
+        self.namespace = store.namespace
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -29,9 +31,17 @@ class BlockingStore(StateStore):
         """See `StateStore.load`."""
         return self._wait(self._store.load(agent_id))
 
-    def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None) -> StoredRecord:
+    def commit(
+        self,
+        agent_id: str,
+        data: bytes,
+        *,
+        expected: StoredRecord | None,
+        token: str | None = None,
+        fence: int | None = None,
+    ) -> StoredRecord:
         """See `StateStore.commit`."""
-        return self._wait(self._store.commit(agent_id, data, expected=expected))
+        return self._wait(self._store.commit(agent_id, data, expected=expected, token=token, fence=fence))
 
     def delete(self, agent_id: str) -> bool:
         """See `StateStore.delete`."""
@@ -39,19 +49,35 @@ class BlockingStore(StateStore):
 
     def list_agents(self, prefix: str = "") -> Iterator[str]:
         """See `StateStore.list_agents`."""
+        return iter(self._wait(_collected(self._store.list_agents(prefix))))
 
-        async def collect() -> list[str]:
-            return [agent_id async for agent_id in self._store.list_agents(prefix)]
-
-        return iter(self._wait(collect()))
-
-    def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> bool:
+    def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> int | None:
         """See `StateStore.acquire_lease`."""
         return self._wait(self._store.acquire_lease(agent_id, owner, ttl_seconds=ttl_seconds))
 
     def release_lease(self, agent_id: str, owner: str) -> None:
         """See `StateStore.release_lease`."""
         self._wait(self._store.release_lease(agent_id, owner))
+
+    def snapshots(self, agent_id: str) -> tuple[Snapshot, ...]:
+        """See `StateStore.snapshots`."""
+        return self._wait(self._store.snapshots(agent_id))
+
+    def load_snapshot(self, agent_id: str, version: int) -> StoredRecord | None:
+        """See `StateStore.load_snapshot`."""
+        return self._wait(self._store.load_snapshot(agent_id, version))
+
+    def restore(self, agent_id: str, version: int) -> StoredRecord:
+        """See `StateStore.restore`."""
+        return self._wait(self._store.restore(agent_id, version))
+
+    def fork(self, source_id: str, target_id: str) -> StoredRecord:
+        """See `StateStore.fork`."""
+        return self._wait(self._store.fork(source_id, target_id))
+
+    def strays(self) -> Iterator[str]:
+        """See `StateStore.strays`."""
+        return iter(self._wait(_collected(self._store.strays())))
 
     def close(self) -> None:
         """See `StateStore.close`."""
@@ -66,3 +92,7 @@ class BlockingStore(StateStore):
         if self._loop.is_closed():
             return asyncio.run(call)  # the closed store speaks for itself
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+
+async def _collected(texts: AsyncIterator[str]) -> list[str]:
+    return [text async for text in texts]

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoTokenizer
@@ -64,7 +65,7 @@ class DyingStore(InMemoryStateStore):
     def load(self, agent_id: str) -> StoredRecord | None:
         return self._inner.load(agent_id)
 
-    def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None) -> StoredRecord:
+    def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None, **named: Any) -> StoredRecord:
         if self._moment == "before the commit":
             os.kill(os.getpid(), signal.SIGKILL)
         stored = self._inner.commit(agent_id, data, expected=expected)

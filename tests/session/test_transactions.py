@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -112,11 +113,11 @@ class BehindTheBack(InMemoryStateStore):
 
     armed = False
 
-    def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None) -> StoredRecord:
+    def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None, **named: Any) -> StoredRecord:
         if self.armed:
             self.armed = False
             super().commit(agent_id, b"theirs", expected=self.load(agent_id))
-        return super().commit(agent_id, data, expected=expected)
+        return super().commit(agent_id, data, expected=expected, **named)
 
 
 @pytest.mark.parametrize("first_turn", [True, False])
@@ -193,7 +194,7 @@ def test_a_long_turn_renews_its_lease(
     loaded, ttl = make_loaded(), 0.3
     loaded.model.register_forward_pre_hook(lambda *_: time.sleep(0.1))
     with MemorySession(SessionConfig(store=store, lease_ttl_seconds=ttl), loaded=loaded) as session:
-        stolen: list[bool] = []
+        stolen: list[int | None] = []
         done = threading.Event()
 
         def thief() -> None:

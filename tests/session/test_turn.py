@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -332,11 +333,11 @@ def test_a_read_only_turn_sees_the_memory_and_changes_nothing(
     class Untouchable(InMemoryStateStore):
         frozen = False
 
-        def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None) -> StoredRecord:
+        def commit(self, agent_id: str, data: bytes, *, expected: StoredRecord | None, **named: Any) -> StoredRecord:
             assert not self.frozen
-            return super().commit(agent_id, data, expected=expected)
+            return super().commit(agent_id, data, expected=expected, **named)
 
-        def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> bool:
+        def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> int | None:
             assert not self.frozen
             return super().acquire_lease(agent_id, owner, ttl_seconds=ttl_seconds)
 

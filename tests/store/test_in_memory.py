@@ -1,13 +1,19 @@
 from __future__ import annotations
 
-from dmem_agents.store import InMemoryStateStore
+import functools
+
+from dmem_agents.store import InMemoryStateStore, Retention
+from dmem_agents.testing.retention_conformance import RetentionConformance
 from dmem_agents.testing.store_conformance import StoreConformance
 from dmem_agents.testing.store_writers import StoreFactory
 
 
-class TestInMemoryStateStore(StoreConformance):
+class TestInMemoryStateStore(StoreConformance, RetentionConformance):
     def store_factory(self) -> StoreFactory:
         return InMemoryStateStore
+
+    def retaining_factory(self, retention: Retention) -> StoreFactory:
+        return functools.partial(InMemoryStateStore, retention)
 
 
 def test_two_stores_in_memory_share_nothing() -> None:

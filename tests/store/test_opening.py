@@ -46,7 +46,14 @@ def test_sqlite_urls_name_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert (tmp_path / path).is_file()
 
 
-@pytest.mark.parametrize("url", ["redis://localhost", "rediss://localhost:6380/1", "unix:///run/redis.sock"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://localhost", "rediss://localhost:6380/1", "unix:///run/redis.sock"),
+        *("redis+sentinel://one,two:7/service/1", "rediss+sentinel://one/service?sentinel_password=x"),
+        *("redis+cluster://one:7000,two:7001", "rediss+cluster://one?ssl_ca_certs=/x", "redis://h?snapshots=3"),
+    ],
+)
 async def test_redis_urls_open_redis_stores_without_connecting(url: str) -> None:
     with open_store(url) as store:
         assert isinstance(store, RedisStateStore)
@@ -70,12 +77,17 @@ async def test_async_stores_over_files_and_memory_run_in_threads(tmp_path: Path)
         ("sqlite://", "sqlite:///relative/path"),
         ("sqlite:///", "sqlite:///relative/path"),
         ("sqlite://agents.sqlite", "sqlite:///relative/path"),
-        ("sqlite:///agents.sqlite?mode=ro", "without options"),
+        ("sqlite:///agents.sqlite?mode=ro", "no options but.*got mode"),
+        ("sqlite:///agents.sqlite?snapshots=many", "numbers"),
+        ("sqlite:///agents.sqlite?snapshots=-1", "0 to 1000"),
+        ("sqlite:///agents.sqlite?ttl_seconds=0", "ttl_seconds"),
+        ("memory://?refresh=never", "refresh=read"),
         ("sqlite:///:memory:", "memory://"),
         ("memory://name", "memory://"),
-        ("redis+sentinel://host/name", "later version"),
-        ("redis+cluster://host", "later version"),
-        ("rediss+cluster://host", "later version"),
+        ("redis+sentinel://host", "can't be taken apart"),
+        ("redis+cluster://host/5", "can't be taken apart"),
+        ("redis+unix://host", "got one that begins with"),
+        ("redis://one,two", "can't be taken apart"),
     ],
 )
 def test_other_urls_are_refused_with_advice(url: str, text: str) -> None:

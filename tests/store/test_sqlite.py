@@ -11,21 +11,25 @@ from pathlib import Path
 import pytest
 
 from dmem_agents.errors import StateCorruptError, StoreError
-from dmem_agents.store import SQLiteStateStore
-from dmem_agents.store.sqlite import SCHEMA
-from dmem_agents.testing.store_conformance import SharedStoreConformance
+from dmem_agents.store import Retention, SQLiteStateStore
+from dmem_agents.store.sqlite_statements import SCHEMA, SCHEMA_1
+from dmem_agents.testing.retention_conformance import RetentionConformance
+from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
 from dmem_agents.testing.store_writers import StoreFactory
 
 ROOT = Path(__file__).parents[2]
 
 
-class TestSQLiteStateStore(SharedStoreConformance):
+class TestSQLiteStateStore(SharedStoreConformance, RetentionConformance):
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:
         self.path = tmp_path / "agents.sqlite"
 
     def store_factory(self) -> StoreFactory:
         return functools.partial(SQLiteStateStore, self.path)
+
+    def retaining_factory(self, retention: Retention) -> StoreFactory:
+        return functools.partial(SQLiteStateStore, self.path, retention=retention)
 
 
 def test_the_file_and_its_folders_are_made(tmp_path: Path) -> None:
@@ -131,7 +135,7 @@ def test_a_write_protected_file_is_reported_as_read_only() -> None:
 COMMIT_AS_NOBODY = """
 import os, sys
 from dmem_agents.errors import StoreError
-from dmem_agents.store import SQLiteStateStore
+from dmem_agents.store import Retention, SQLiteStateStore
 if os.geteuid() == 0:
     os.setuid(65534)
 try:
@@ -188,6 +192,23 @@ def test_a_forked_child_uses_a_connection_of_its_own(tmp_path: Path) -> None:
 
 def test_processes_that_create_the_file_at_once_all_open_it(tmp_path: Path) -> None:
     path = tmp_path / "agents.sqlite"
-    program = f"from dmem_agents.store import SQLiteStateStore; SQLiteStateStore({str(path)!r}).close()"
+    program = f"from dmem_agents.store import Retention, SQLiteStateStore; SQLiteStateStore({str(path)!r}).close()"
     children = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(4)]
     assert [child.wait(60) for child in children] == [0, 0, 0, 0]
+
+
+def test_a_file_of_schema_1_is_opened_and_keeps_its_records(tmp_path: Path) -> None:
+    path = tmp_path / "agents.sqlite"
+    raw = sqlite3.connect(path, isolation_level=None)
+    for statement in (*SCHEMA_1, "PRAGMA user_version = 1"):
+        raw.execute(statement)
+    raw.execute("INSERT INTO records VALUES (?, 7, 'i', ?)", (b"a", b"old"))
+    raw.execute("INSERT INTO leases VALUES (?, 'somebody', 9e9)", (b"b",))
+    raw.close()
+    with SQLiteStateStore(path, retention=Retention(snapshots=2)) as store:
+        record = store.load("a")
+        assert record is not None
+        assert (record.data, record.version, record.incarnation) == (b"old", 7, "i")
+        assert store.acquire_lease("b", "me", ttl_seconds=1) is None
+        assert store.commit("a", b"new", expected=record).version == 8
+        assert [s.version for s in store.snapshots("a")] == [7]

@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 
 from dmem_agents.errors import StateConflictError
-from dmem_agents.store import InMemoryStateStore, ThreadedStateStore, open_async_store
-from dmem_agents.testing.store_conformance import SharedStoreConformance, StoreConformance
+from dmem_agents.store import InMemoryStateStore, Retention, ThreadedStateStore, open_async_store
+from dmem_agents.testing.retention_conformance import RetentionConformance
+from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
+from dmem_agents.testing.store_conformance import StoreConformance
 from dmem_agents.testing.store_writers import StoreFactory
 
 
-class TestThreadedInMemoryStore(StoreConformance):
+class TestThreadedInMemoryStore(StoreConformance, RetentionConformance):
     def store_factory(self) -> StoreFactory:
         return lambda: ThreadedStateStore(InMemoryStateStore())
+
+    def retaining_factory(self, retention: Retention) -> StoreFactory:
+        return lambda: ThreadedStateStore(InMemoryStateStore(retention))
 
 
 class TestThreadedSQLiteStore(SharedStoreConformance):

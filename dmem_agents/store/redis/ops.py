@@ -1,121 +1,90 @@
 """What the Redis stores do: each operation once, as a plan that yields commands and gets their replies.
 
 `sync` and `aio` only carry the commands to the server. Everything of an agent lives in one hash under one
-key, `{prefix}:{agent_id}`: `version`, `incarnation`, `record`, `lease_owner`, `lease_ends_ms` (server time).
-Each write is one Lua script on that key: atomic on Redis from 6.2 on, Valkey and Cluster, without modules.
-A hash without `version` is a lease alone, not a record, and expires with the lease.
+key, `{prefix}:{agent_id}`; each write is one Lua script on that key (`scripts`): atomic on Redis from 6.2 on,
+Valkey and Cluster, without modules and without a command over two slots.
 """
 
 from __future__ import annotations
 
-import hashlib
+import math
 import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from redis import exceptions
 
 from dmem_agents.agents import check_agent_id
-from dmem_agents.errors import ConfigError, StateCorruptError, StoreConnectionError, StoreError
-from dmem_agents.store.base import StoredRecord, check_data, check_lease, conflict, following
+from dmem_agents.errors import StateCorruptError, StoreError
+from dmem_agents.store.base import StoredRecord, check_data, check_lease, conflict, following, lease_lost, mark_of
+from dmem_agents.store.redis import scripts
+from dmem_agents.store.redis.address import RedisAddress
+from dmem_agents.store.redis.explained import explained
+from dmem_agents.store.redis.scripts import Script
+from dmem_agents.store.retention import Retention, Snapshot
 
 T = TypeVar("T")
 Command: TypeAlias = tuple[str | bytes | int, ...]
-Plan: TypeAlias = Generator[tuple[Command, ...], list[Any], T]
-"""Yields commands to be sent together, gets their replies (or the server's error), returns the result."""
-
-DEFAULT_PREFIX: Final = "dmem"
-CLIENT_OPTIONS: Final[dict[str, Any]] = {"protocol": 2, "socket_connect_timeout": 5.0, "socket_timeout": 30.0}
-"""What both clients are made with; the URL's query can override each."""
-
-_PAGE = 500  # keys looked at per SCAN
 
 
-@dataclass(frozen=True)
-class _Script:
-    text: str
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Commands to be sent together."""
 
-    @property
-    def sha(self) -> str:
-        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+    commands: tuple[Command, ...]
+    repeatable: bool = True
+    """Whether sending them again after a lost connection does no harm."""
+    on_each_node: bool = False
+    """Whether they go to the cluster's node that is being looked through, not to a key's."""
 
 
-_COMMIT = _Script("""
-local found = redis.call('HMGET', KEYS[1], 'version', 'incarnation', 'record')
-if ARGV[1] == '' then
-  if found[1] or found[2] or found[3] then return {0, found[1]} end
-elseif found[1] ~= ARGV[1] or found[2] ~= ARGV[2] then
-  return {0, found[1]}
-end
-redis.call('HSET', KEYS[1], 'version', ARGV[3], 'incarnation', ARGV[4], 'record', ARGV[5])
-redis.call('PERSIST', KEYS[1])
-return {1}
-""")
-_DELETE = _Script("""
-local existed = redis.call('HEXISTS', KEYS[1], 'version')
-redis.call('UNLINK', KEYS[1])
-return existed
-""")
-_ACQUIRE = _Script("""
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local lease = redis.call('HMGET', KEYS[1], 'lease_owner', 'lease_ends_ms')
-if lease[1] and lease[1] ~= ARGV[1] and (tonumber(lease[2]) or 0) > now then return 0 end
-local ends = string.format('%.0f', now + tonumber(ARGV[2]))
-redis.call('HSET', KEYS[1], 'lease_owner', ARGV[1], 'lease_ends_ms', ends)
-if redis.call('HEXISTS', KEYS[1], 'version') == 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 1
-""")
-_RELEASE = _Script("""
-if redis.call('HGET', KEYS[1], 'lease_owner') == ARGV[1] then
-  redis.call('HDEL', KEYS[1], 'lease_owner', 'lease_ends_ms')
-end
-return 0
-""")
+Plan: TypeAlias = Generator[Batch, list[Any], T]
+"""Yields batches, gets their replies (or the server's error), returns the result."""
+
+_PAGE: Final = 500  # keys looked at per SCAN
 
 
 class RedisPlans:
-    """The store's operations as plans, for one server and key prefix.
+    """The store's operations as plans, for one address and key prefix.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`, with redis-py's options and our `prefix` in the query.
-        prefix: of all keys; goes before the URL's. It holds no `:`, so that stores of different prefixes
-            never share a key, whatever the agent ids.
-
-    Raises:
-        ConfigError: the URL or the prefix can't be used. The text never repeats the URL's password.
+        shown: the server for messages: no user, password or options.
+        prefix: of all keys. It holds no `:`, so that stores of different prefixes never share a key, whatever
+            the agent ids.
+        retention: how long agents and snapshots are kept.
     """
 
-    def __init__(self, url: str, prefix: str | None = None) -> None:
-        self.address, query = _taken_apart(url)
-        """The server for messages: no user, password or options."""
-        if "decode_responses" in query:
-            raise ConfigError("Leave `decode_responses` out of the store's URL: records are bytes.")
-        named = query.pop("prefix", DEFAULT_PREFIX)
-        self.prefix = named if prefix is None else prefix
-        if not self.prefix or ":" in self.prefix:
-            raise ConfigError(
-                f"Expected a key prefix that is not empty and has no `:`, got {self.prefix!r}. Use `.` or "
-                "`-` to divide it."
-            )
-        self.url = f"{url.partition('?')[0]}?{urlencode(query)}"
-        """For redis-py: as given, without our `prefix`."""
+    def __init__(self, shown: str, prefix: str, retention: Retention) -> None:
+        self.address = shown
+        self.prefix = prefix
+        self._refreshes = retention.refresh_on_read
+        self._settings = (
+            _milliseconds(retention.ttl_seconds),
+            "" if retention.snapshots is None else retention.snapshots,
+            _milliseconds(retention.snapshot_seconds),
+        )
+
+    @classmethod
+    def of(cls, address: RedisAddress) -> RedisPlans:
+        """The plans for a store's URL."""
+        return cls(address.shown, address.prefix, address.retention)
 
     def load(self, agent_id: str) -> Plan[StoredRecord | None]:
         """See `StateStore.load`."""
         return self._about(agent_id, self._load(agent_id))
 
-    def commit(self, agent_id: str, data: bytes, expected: StoredRecord | None) -> Plan[StoredRecord]:
+    def commit(
+        self, agent_id: str, data: bytes, expected: StoredRecord | None, token: str | None, fence: int | None
+    ) -> Plan[StoredRecord]:
         """See `StateStore.commit`."""
-        return self._about(agent_id, self._commit(agent_id, data, expected))
+        return self._about(agent_id, self._commit(agent_id, data, expected, token, fence))
 
     def delete(self, agent_id: str) -> Plan[bool]:
         """See `StateStore.delete`."""
         return self._about(agent_id, self._delete(agent_id))
 
-    def acquire_lease(self, agent_id: str, owner: str, ttl_seconds: float) -> Plan[bool]:
+    def acquire_lease(self, agent_id: str, owner: str, ttl_seconds: float) -> Plan[int | None]:
         """See `StateStore.acquire_lease`."""
         return self._about(agent_id, self._acquire(agent_id, owner, ttl_seconds))
 
@@ -123,54 +92,111 @@ class RedisPlans:
         """See `StateStore.release_lease`."""
         return self._about(agent_id, self._release(agent_id, owner))
 
+    def snapshots(self, agent_id: str) -> Plan[tuple[Snapshot, ...]]:
+        """See `StateStore.snapshots`."""
+        return self._about(agent_id, self._snapshots(agent_id))
+
+    def load_snapshot(self, agent_id: str, version: int) -> Plan[StoredRecord | None]:
+        """See `StateStore.load_snapshot`."""
+        return self._about(agent_id, self._load_snapshot(agent_id, version))
+
     def list_page(self, cursor: int, prefix: str) -> Plan[tuple[int, list[str]]]:
         """One step of `StateStore.list_agents`: the cursor of the next step (0 = done), some agent ids."""
         start = f"{self.prefix}:".encode()
-        pattern = re.sub(rb"([\\*?\[\]])", rb"\\\1", start + prefix.encode("utf-8", "surrogatepass")) + b"*"
-        [(following_cursor, found)] = yield (("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE, "TYPE", "hash"),)
-        keys = list(dict.fromkeys(found))
-        if not keys:
-            return int(following_cursor), []
-        are_records = yield tuple(("HEXISTS", key, "version") for key in keys)
+        following_cursor, keys = yield from self._scan(cursor, prefix, ("TYPE", "hash"))
+        are_records = (yield Batch(tuple(("HEXISTS", key, "version") for key in keys))) if keys else []
         names = [key[len(start) :] for key, is_record in zip(keys, are_records, strict=True) if is_record]
-        return int(following_cursor), [name.decode() for name in names if _is_text(name)]
+        return following_cursor, [name.decode() for name in names if _is_text(name)]
+
+    def stray_page(self, cursor: int) -> Plan[tuple[int, list[str]]]:
+        """One step of `StateStore.strays`."""
+        start = f"{self.prefix}:".encode()
+        following_cursor, keys = yield from self._scan(cursor, "", ())
+        types = (yield Batch(tuple(("TYPE", key) for key in keys))) if keys else []
+        hashes = [key for key, kind in zip(keys, types, strict=True) if kind == b"hash"]
+        asked = ("version", "incarnation", "lease_owner")
+        fields = (yield Batch(tuple(("HMGET", key, *asked) for key in hashes))) if hashes else []
+        found = dict(zip(hashes, fields, strict=True))
+        strays = []
+        for key, kind in zip(keys, types, strict=True):
+            problem = _stray(key[len(start) :], kind, found.get(key))
+            if problem:
+                strays.append(f"key {key!r} {problem}")
+        return following_cursor, strays
 
     def explained(self, error: Exception) -> StoreError:
         """The server's or the connection's error as one of ours, with advice."""
-        return _explained(error, self.address, self.prefix)
+        return explained(error, self.address, self.prefix)
 
     def _key(self, agent_id: str) -> bytes:
         check_agent_id(agent_id)
         return f"{self.prefix}:{agent_id}".encode()
 
+    def _scan(self, cursor: int, prefix: str, options: Command) -> Plan[tuple[int, list[bytes]]]:
+        """The cursor of the next step, and keys of ours, each once."""
+        text = f"{self.prefix}:{prefix}".encode("utf-8", "surrogatepass")
+        pattern = re.sub(rb"([\\*?\[\]])", rb"\\\1", text) + b"*"
+        command = ("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE, *options)
+        [(following_cursor, found)] = yield Batch((command,), on_each_node=True)
+        return int(following_cursor), list(dict.fromkeys(found))
+
     def _load(self, agent_id: str) -> Plan[StoredRecord | None]:
-        [[version, incarnation, data]] = yield (("HMGET", self._key(agent_id), "version", "incarnation", "record"),)
+        key = self._key(agent_id)
+        if self._refreshes:
+            version, incarnation, data = _padded((yield from _run(scripts.LOAD_AND_REFRESH, key)), 3)
+        else:
+            [[version, incarnation, data]] = yield Batch((("HMGET", key, "version", "incarnation", "record"),))
         if version is None and incarnation is None and data is None:
             return None
-        if not _is_version(version) or not incarnation or not incarnation.isascii() or data is None:
-            raise self._foreign(agent_id)
-        return StoredRecord(data=data, version=int(version), incarnation=incarnation.decode())
+        return self._record(agent_id, version, incarnation, data)
 
-    def _commit(self, agent_id: str, data: bytes, expected: StoredRecord | None) -> Plan[StoredRecord]:
-        key = self._key(agent_id)
+    def _commit(
+        self, agent_id: str, data: bytes, expected: StoredRecord | None, token: str | None, fence: int | None
+    ) -> Plan[StoredRecord]:
+        key, mark = self._key(agent_id), mark_of(token)
         check_data(agent_id, data)
         new = following(data, expected)
         wanted = ("", "") if expected is None else (str(expected.version), expected.incarnation)
-        done, *found = yield from _run(_COMMIT, key, *wanted, new.version, new.incarnation, data)
-        if not done:
+        held = "" if fence is None else fence
+        written = (new.version, new.incarnation, data)
+        outcome, *found = yield from _run(scripts.COMMIT, key, *wanted, mark, held, *written, *self._settings)
+        if outcome == 2:
+            raise lease_lost(agent_id)
+        if outcome == 0:
             raise conflict(agent_id, expected, int(found[0]) if _is_version(*found) else None)
-        return new
+        return StoredRecord(data=data, version=int(found[0]), incarnation=found[1].decode())
 
     def _delete(self, agent_id: str) -> Plan[bool]:
-        return bool((yield from _run(_DELETE, self._key(agent_id))))
+        # Not repeated: somebody may have created the agent anew after the first try.
+        return bool((yield from _run(scripts.DELETE, self._key(agent_id), repeatable=False)))
 
-    def _acquire(self, agent_id: str, owner: str, ttl_seconds: float) -> Plan[bool]:
+    def _acquire(self, agent_id: str, owner: str, ttl_seconds: float) -> Plan[int | None]:
         key = self._key(agent_id)
         check_lease(owner, ttl_seconds)
-        return bool((yield from _run(_ACQUIRE, key, owner, max(1, round(ttl_seconds * 1000)))))
+        fence = yield from _run(scripts.ACQUIRE, key, owner, max(1, round(ttl_seconds * 1000)))
+        return int(fence) if fence else None
 
     def _release(self, agent_id: str, owner: str) -> Plan[None]:
-        yield from _run(_RELEASE, self._key(agent_id), owner)
+        yield from _run(scripts.RELEASE, self._key(agent_id), owner)
+
+    def _snapshots(self, agent_id: str) -> Plan[tuple[Snapshot, ...]]:
+        [[text]] = yield Batch((("HMGET", self._key(agent_id), "snapshots"),))
+        entries = re.findall(rb"([0-9]+):([0-9]+):([0-9]+)", text or b"")
+        return tuple(
+            Snapshot(version=int(version), committed_at=int(ms) / 1000, size_bytes=int(size))
+            for version, ms, size in entries
+        )
+
+    def _load_snapshot(self, agent_id: str, version: int) -> Plan[StoredRecord | None]:
+        [[incarnation, data]] = yield Batch((("HMGET", self._key(agent_id), "incarnation", f"snap:{version}"),))
+        return None if data is None else self._record(agent_id, str(version).encode(), incarnation, data)
+
+    def _record(
+        self, agent_id: str, version: bytes | None, incarnation: bytes | None, data: bytes | None
+    ) -> StoredRecord:
+        if not _is_version(version) or not incarnation or not incarnation.isascii() or data is None:
+            raise self._foreign(agent_id)
+        return StoredRecord(data=data, version=int(version or b""), incarnation=incarnation.decode())
 
     def _about(self, agent_id: str, plan: Plan[T]) -> Plan[T]:
         """The plan, with the agent named when its key holds something else than a hash."""
@@ -189,36 +215,25 @@ class RedisPlans:
         )
 
 
-def _taken_apart(url: str) -> tuple[str, dict[str, str]]:
-    """The server's address without secrets, and the options of the query."""
-    try:
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        place = parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
-        understood = (
-            parts.scheme in ("redis", "rediss", "unix")
-            and not parts.fragment
-            and (parts.scheme == "unix" or re.fullmatch(r"/?[0-9]*", parts.path))
-            and all(re.fullmatch("[a-z_]+", name) for name in query)
-        )
-    except ValueError:
-        understood, place, query = False, "", {}
-    if not understood:  # without the URL's text: what looks like a host may be a piece of the password
-        raise ConfigError(
-            "Expected a store URL such as redis://user:password@host:6379/0, rediss://… or unix:///path, got "
-            "one that can't be taken apart. Write `@ : / ? #` inside the password as %40 %3A %2F %3F %23."
-        )
-    database = "" if parts.scheme == "unix" else parts.path
-    return f"{parts.scheme}://{place}{database}", query
-
-
-def _run(script: _Script, key: bytes, *arguments: str | bytes | int) -> Plan[Any]:
+def _run(script: Script, key: bytes, *arguments: str | bytes | int, repeatable: bool = True) -> Plan[Any]:
     """Runs a script by its hash; sends its text when the server does not know it (any more)."""
     try:
-        [reply] = yield (("EVALSHA", script.sha, 1, key, *arguments),)
+        [reply] = yield Batch((("EVALSHA", script.sha, 1, key, *arguments),), repeatable)
     except exceptions.NoScriptError:
-        [reply] = yield (("EVAL", script.text, 1, key, *arguments),)
+        [reply] = yield Batch((("EVAL", script.text, 1, key, *arguments),), repeatable)
     return reply
+
+
+def _milliseconds(seconds: float | None) -> str | int:
+    """As the scripts take it: empty when nothing is said, 0 for no limit."""
+    if seconds is None:
+        return ""
+    return 0 if math.isinf(seconds) else max(1, round(seconds * 1000))
+
+
+def _padded(reply: list[Any], length: int) -> list[Any]:
+    """A Lua table's end is cut off where it holds nothing."""
+    return [*reply, *[None] * (length - len(reply))]
 
 
 def _is_version(value: bytes | None = None) -> bool:
@@ -232,48 +247,15 @@ def _is_text(name: bytes) -> bool:
         return False  # no key of ours
 
 
-def _explained(error: Exception, address: str, prefix: str) -> StoreError:
-    text = str(error)
-    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError):
-        return StoreConnectionError(
-            f"The Redis server {address} refused the credentials. Check user and password in the store's URL."
-        )
-    if isinstance(error, exceptions.BusyLoadingError):
-        return StoreConnectionError(f"The Redis server {address} is still loading its data. Try again soon.")
-    if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
-        return StoreConnectionError(
-            f"The Redis server {address} can't be reached or went away ({text}). Start it, or check host, "
-            "port and network. A write that was under way was stored as a whole or not at all."
-        )
-    if isinstance(error, exceptions.NoPermissionError):
-        return StoreError(
-            f"The user in the URL of {address} may not do this ({text}). It needs read and write access to "
-            f"the keys `{prefix}:*`, and EVAL, EVALSHA, SCAN, TIME and the hash commands."
-        )
-    for code, kind, reason in _REFUSALS:
-        if isinstance(error, kind) or re.search(rf"\b{code}\b", text):
-            return StoreError(f"The Redis server {address} {reason} Nothing was written.")
-    shown = text.split(", with args", 1)[0]  # after it an unknown command's arguments would follow
-    return StoreError(f"The Redis server {address} refused a command: {shown}.")
-
-
-# The server's code, redis-py's class (it cuts the code off the text where it has one), and what to do.
-_REFUSALS: Final[tuple[tuple[str, tuple[type[Exception], ...], str], ...]] = (
-    (
-        "READONLY",
-        (exceptions.ReadOnlyError,),
-        "is a read-only replica. Put the primary's address into the store's URL.",
-    ),
-    (
-        "OOM",
-        (exceptions.OutOfMemoryError,),
-        "is out of memory. Raise its `maxmemory`, or forget agents that are no longer used.",
-    ),
-    (
-        "MOVED",
-        (exceptions.MovedError, exceptions.AskError),
-        "is part of a Redis Cluster, which this version can't use yet. Use a single server.",
-    ),
-    ("MISCONF", (), "refuses writes because it can't save to its disk. Look into its log."),
-    ("NOREPLICAS", (), "refuses writes because too few replicas are connected."),
-)
+def _stray(name: bytes, kind: bytes, fields: list[bytes | None] | None) -> str | None:
+    """What is wrong with a key under our prefix; None when nothing is."""
+    if kind == b"none":
+        return None  # deleted meanwhile
+    if fields is None:
+        return f"is a {kind.decode(errors='replace')}, not a hash"
+    if not _is_text(name):
+        return "has a name that is no agent id"
+    version, incarnation, owner = fields
+    if version is None and incarnation is None and owner is not None:
+        return None  # a lease alone
+    return None if _is_version(version) and incarnation else "is a hash without a record of ours"

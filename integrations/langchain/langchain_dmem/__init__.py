@@ -4,22 +4,22 @@
 only `langchain-core`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from langchain_dmem.chat_models import ChatDeltaMem, DeltaMemLLM
 
 if TYPE_CHECKING:
     from langchain_dmem.middleware import DeltaMemMiddleware, DeltaMemState
+    from langchain_dmem.tools import memory_tools
 
-__all__ = ["ChatDeltaMem", "DeltaMemLLM", "DeltaMemMiddleware", "DeltaMemState"]
+__all__ = ["ChatDeltaMem", "DeltaMemLLM", "DeltaMemMiddleware", "DeltaMemState", "memory_tools"]
 
-_LAZY = ("DeltaMemMiddleware", "DeltaMemState")
+_LAZY = {"DeltaMemMiddleware": "middleware", "DeltaMemState": "middleware", "memory_tools": "tools"}
 
 
 def __getattr__(name: str) -> object:
     """Import what needs the `langchain` package on first use (PEP 562)."""
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from langchain_dmem import middleware
-
-    return getattr(middleware, name)
+    return getattr(import_module(f"langchain_dmem.{_LAZY[name]}"), name)

@@ -8,6 +8,7 @@ states.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired
@@ -21,7 +22,7 @@ from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.types import Command
 from typing_extensions import TypedDict  # pydantic asks for it where a schema is made of the state
 
-from dmem_agents import check_agent_id
+from dmem_agents import HistoryDivergedWarning, check_agent_id
 from langchain_dmem.chat_models import DeltaMemLLM
 
 
@@ -189,7 +190,15 @@ def _stored_version(call: _Call) -> int | None:
 
 
 def _restore(call: _Call, version: int) -> bool:
-    """Bring the memory back to a version. False when the store does not keep that one any more."""
+    """Bring the memory back to a version. False, with a warning, when the store does not keep that one."""
+    if call.llm._memory_session().rewind(call.agent_id, version):
+        return True
+    warnings.warn(
+        f"This run goes on from version {version} of the memory of agent {call.agent_id!r}, which the store does not "
+        "keep any more. The run's messages are aligned with the memory as it is now (on_divergence).",
+        HistoryDivergedWarning,
+        stacklevel=2,
+    )
     return False
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig
 
+from dmem_agents import StateError
+from dmem_agents.store import InMemoryStateStore
+from dmem_agents.store.base import StoredRecord
 from langchain_dmem import DeltaMemLLM
 
 
@@ -32,6 +36,40 @@ class ToolUser(DeltaMemLLM):
         offered = bool(kwargs.get("tools"))
         answers = not offered or isinstance(messages[-1], ToolMessage)
         return {**kwargs, "answers": answers, **({} if answers else {"tool_choice": "required"})}
+
+
+class KeepingStore(InMemoryStateStore):
+    """Keeps every version of every agent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._versions: dict[tuple[str, int], bytes] = {}
+
+    def commit(self, agent_id: str, data: bytes, **more: Any) -> StoredRecord:
+        stored = super().commit(agent_id, data, **more)
+        self._versions[agent_id, stored.version] = data
+        return stored
+
+    def restore(self, agent_id: str, version: int) -> StoredRecord:
+        if (agent_id, version) not in self._versions:
+            raise StateError(f"version {version} is not kept")
+        return self.commit(agent_id, self._versions[agent_id, version], expected=self.load(agent_id))
+
+    def drop_versions(self) -> None:
+        self._versions.clear()
+
+
+@pytest.fixture
+def keeping() -> KeepingStore:
+    return KeepingStore()
+
+
+@pytest.fixture
+def traveller(tiny_folders: dict[str, str], keeping: KeepingStore) -> Iterator[ToolUser]:
+    """A tool user over a store that keeps all versions."""
+    llm = ToolUser(**tiny_folders, store=keeping, dtype="float32", max_tokens=100)
+    yield llm
+    llm._memory_session().close()
 
 
 @pytest.fixture

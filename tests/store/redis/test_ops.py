@@ -5,9 +5,10 @@ from redis import exceptions
 
 from dmem_agents.errors import ConfigError, StoreConnectionError, StoreError
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
+from dmem_agents.store.redis.address import RedisAddress
 from dmem_agents.store.redis.ops import RedisPlans
 
-PLANS = RedisPlans("redis://user:s3cret@cache.example:6380/2?prefix=mine")
+PLANS = RedisPlans.of(RedisAddress.parsed("redis://user:s3cret@cache.example:6380/2?prefix=mine"))
 
 
 @pytest.mark.parametrize(
@@ -17,14 +18,18 @@ PLANS = RedisPlans("redis://user:s3cret@cache.example:6380/2?prefix=mine")
         ("rediss://cache.example", "rediss://cache.example:6379"),
         ("redis://:p%40ss%2Fword%3A@[::1]:7000", "redis://::1:7000"),
         ("unix://user:s3cret@/run/redis.sock?db=3", "unix:///run/redis.sock"),
+        ("redis+sentinel://user:s3cret@one,two:7/service/3", "redis+sentinel://one:26379,two:7/service/3"),
+        ("rediss+cluster://user:s3cret@one:7000,two", "rediss+cluster://one:7000,two:6379"),
     ],
 )
 def test_addresses_in_messages_hold_no_secrets(url: str, address: str) -> None:
-    assert RedisPlans(url).address == address
+    parsed = RedisAddress.parsed(url)
+    assert parsed.shown == address
+    assert "s3cret" not in repr(parsed)
 
 
 def test_our_prefix_is_taken_out_of_the_url_and_everything_else_stays() -> None:
-    plans = RedisPlans("rediss://u:p%40%3F@h:1/2?socket_timeout=5&prefix=a%2Fb&ssl_ca_certs=%2Fx%20y")
+    plans = RedisAddress.parsed("rediss://u:p%40%3F@h:1/2?socket_timeout=5&prefix=a%2Fb&ssl_ca_certs=%2Fx%20y")
     assert plans.prefix == "a/b"
     assert plans.url == "rediss://u:p%40%3F@h:1/2?socket_timeout=5&ssl_ca_certs=%2Fx+y"
 
@@ -64,7 +69,7 @@ def test_an_option_that_the_client_does_not_take_is_refused_when_opening(
 @pytest.mark.parametrize("prefix", ["", "a:b", ":"])
 def test_a_prefix_that_could_mix_up_stores_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="prefix"):
-        RedisPlans("redis://host", prefix)
+        RedisAddress.parsed("redis://host", prefix)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,7 @@ def test_a_prefix_that_could_mix_up_stores_is_refused(prefix: str) -> None:
             StoreError,
             "can't save to its disk",
         ),
-        (exceptions.MovedError("866 127.0.0.1:7001"), StoreError, "Cluster"),
+        (exceptions.MovedError("866 127.0.0.1:7001"), StoreError, r"redis\+cluster://"),
         (exceptions.ResponseError("MOVED 866 127.0.0.1:7001"), StoreError, "Cluster"),
         (exceptions.ResponseError("something else"), StoreError, "refused a command: something else"),
     ],

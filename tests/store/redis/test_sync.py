@@ -9,9 +9,10 @@ import pytest
 import redis
 
 from dmem_agents.errors import StateCorruptError, StoreConnectionError, StoreError
-from dmem_agents.store import open_store
+from dmem_agents.store import Retention, open_store
 from dmem_agents.store.redis import RedisStateStore
-from dmem_agents.testing.store_conformance import SharedStoreConformance
+from dmem_agents.testing.retention_conformance import RetentionConformance
+from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
 from dmem_agents.testing.store_writers import StoreFactory
 
 
@@ -23,13 +24,16 @@ class Server(Protocol):
     def start(self) -> None: ...
 
 
-class TestRedisStateStore(SharedStoreConformance):
+class TestRedisStateStore(SharedStoreConformance, RetentionConformance):
     @pytest.fixture(autouse=True)
     def _prefix(self, redis_server: Server) -> None:
         self.url = f"{redis_server.url}?prefix={secrets.token_hex(4)}"
 
     def store_factory(self) -> StoreFactory:
         return functools.partial(open_store, self.url)
+
+    def retaining_factory(self, retention: Retention) -> StoreFactory:
+        return functools.partial(RedisStateStore, self.url, retention=retention)
 
 
 @pytest.fixture

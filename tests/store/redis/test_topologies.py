@@ -1,0 +1,223 @@
+"""The suite on a Cluster of three nodes and behind a Sentinel, sync and async; Unix sockets, TLS, ACL users."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import ipaddress
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from dmem_agents.errors import StoreConnectionError, StoreError
+from dmem_agents.store import Retention, open_async_store, open_store
+from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
+from dmem_agents.testing.blocking_store import BlockingStore
+from dmem_agents.testing.redis_servers import RedisProcess, clustered, move_slot, replicated, running
+from dmem_agents.testing.retention_conformance import RetentionConformance
+from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
+from dmem_agents.testing.store_conformance import StoreConformance
+from dmem_agents.testing.store_writers import StoreFactory
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    # Short on purpose: unix sockets in it must fit 108 characters.
+    with tempfile.TemporaryDirectory(prefix="dmem-redis-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def cluster(folder: Path) -> Iterator[tuple[str, list[RedisProcess]]]:
+    with clustered(folder / "cluster") as (url, nodes):
+        yield url, list(nodes)
+
+
+@pytest.fixture(scope="module")
+def sentinel_url(folder: Path) -> Iterator[str]:
+    with replicated(folder / "replicated") as (url, _, _):
+        yield url
+
+
+class _Suite(StoreConformance, RetentionConformance):
+    url = ""
+
+    def store_factory(self) -> StoreFactory:
+        return functools.partial(open_store, self.url)
+
+    def retaining_factory(self, retention: Retention) -> StoreFactory:
+        return functools.partial(RedisStateStore, self.url, retention=retention)
+
+
+class _AsyncSuite(_Suite):
+    def store_factory(self) -> StoreFactory:
+        return functools.partial(open_async_store, self.url)
+
+    def retaining_factory(self, retention: Retention) -> StoreFactory:
+        return functools.partial(AsyncRedisStateStore, self.url, retention=retention)
+
+
+class TestCluster(_Suite, SharedStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _url(self, cluster: tuple[str, list[RedisProcess]]) -> None:
+        self.url = f"{cluster[0]}?prefix={secrets.token_hex(4)}"
+
+
+class TestAsyncCluster(_AsyncSuite):
+    @pytest.fixture(autouse=True)
+    def _url(self, cluster: tuple[str, list[RedisProcess]]) -> None:
+        self.url = f"{cluster[0]}?prefix={secrets.token_hex(4)}"
+
+
+class TestSentinel(_Suite, SharedStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _url(self, sentinel_url: str) -> None:
+        self.url = f"{sentinel_url}?prefix={secrets.token_hex(4)}"
+
+
+class TestAsyncSentinel(_AsyncSuite):
+    @pytest.fixture(autouse=True)
+    def _url(self, sentinel_url: str) -> None:
+        self.url = f"{sentinel_url}?prefix={secrets.token_hex(4)}"
+
+
+def test_agents_are_spread_over_the_clusters_nodes(cluster: tuple[str, list[RedisProcess]]) -> None:
+    url, nodes = cluster
+    with open_store(f"{url}?prefix=spread") as store:
+        for number in range(30):
+            store.commit(f"agent {number}", b"", expected=None)
+    assert all(node.client().keys("spread:*") for node in nodes)
+
+
+def test_an_agent_is_read_and_written_while_its_slot_moves(cluster: tuple[str, list[RedisProcess]]) -> None:
+    url, nodes = cluster
+    with open_store(f"{url}?prefix=moving") as store, BlockingStore(open_async_store(f"{url}?prefix=moving")) as other:
+        record = store.commit("a", b"0", expected=None)
+        slot = nodes[0].client().execute_command("CLUSTER", "KEYSLOT", "moving:a")
+        source = next(node for node in nodes if node.client().execute_command("CLUSTER", "COUNTKEYSINSLOT", slot))
+        target = next(node for node in nodes if node is not source)
+        move_slot(slot, source, target)
+        record = store.commit("a", b"1", expected=record)
+        assert other.load("a") == record
+        move_slot(slot, target, source)
+        assert other.commit("a", b"2", expected=record).version == 3
+        assert list(store.list_agents()) == ["a"]
+
+
+def test_a_plain_url_to_a_cluster_says_which_url_it_needs(cluster: tuple[str, list[RedisProcess]]) -> None:
+    def load_some(store: RedisStateStore) -> None:
+        for number in range(30):
+            store.load(f"agent {number}")
+
+    with RedisStateStore(cluster[1][0].url) as store, pytest.raises(StoreError, match=r"redis\+cluster://"):
+        load_some(store)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_commit_waits_for_the_replica_that_takes_over(folder: Path, kind: str) -> None:
+    with replicated(folder / f"failover-{kind}") as (url, primary, replica):
+        async_store = BlockingStore(AsyncRedisStateStore(url)) if kind == "async" else None
+        with async_store or RedisStateStore(url) as store:
+            first = store.commit("a", b"1", expected=None)
+            assert primary.client().wait(1, 5000) == 1
+            primary.kill()
+            second = store.commit("a", b"2", expected=first)
+            assert store.load("a") == second
+            assert replica.client().hget("dmem:a", "record") == b"2"
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://127.0.0.1:1/agents", "redis+cluster://127.0.0.1:1"])
+def test_sentinels_and_nodes_that_do_not_answer_are_one_message(url: str) -> None:
+    url = url.replace("://", "://user:s3cret@") + "?retries=1"
+    for store in (RedisStateStore(url), BlockingStore(AsyncRedisStateStore(url))):
+        with store, pytest.raises(StoreConnectionError, match=r"127\.0\.0\.1:1") as caught:
+            store.load("a")
+        assert "s3cret" not in str(caught.value)
+        with pytest.raises(StoreError):
+            next(iter(store.list_agents()), None)
+
+
+def test_a_service_that_the_sentinels_do_not_know_is_named(sentinel_url: str) -> None:
+    with (
+        RedisStateStore(sentinel_url.replace("/agents", "/others") + "?retries=0") as store,
+        pytest.raises(StoreConnectionError, match=r"name no primary.*others"),
+    ):
+        store.load("a")
+
+
+def test_a_unix_socket_serves_both_twins(folder: Path) -> None:
+    path = folder / "redis.sock"
+    with running(folder / "socket", {"unixsocket": str(path)}):
+        with open_store(f"unix://{path}") as store:
+            record = store.commit("a", b"1", expected=None)
+        with BlockingStore(open_async_store(f"unix://{path}?prefix=dmem")) as store:
+            assert store.load("a") == record
+
+
+def test_a_user_with_just_the_documented_rights_can_do_everything(folder: Path) -> None:
+    with running(folder / "acl") as server:
+        commands = "evalsha eval scan time type hget hmget hset hdel hexists unlink pexpire persist pttl"
+        rights = " ".join(["~agents:*", *(f"+{command}" for command in commands.split())])
+        server.client().execute_command("ACL", "SETUSER", "memory", "on", ">s3cret", *rights.split())
+        url = f"redis://memory:s3cret@127.0.0.1:{server.port}/0?prefix=agents&snapshots=2&ttl_seconds=60&refresh=read"
+        for store in (RedisStateStore(url), BlockingStore(AsyncRedisStateStore(url))):
+            with store:
+                fence = store.acquire_lease("a", "me", ttl_seconds=5)
+                first = store.commit("a", b"1", expected=None, fence=fence)
+                store.commit("a", b"2", expected=first)
+                store.restore("a", 1)
+                store.fork("a", "b")
+                store.release_lease("a", "me")
+                assert sorted(store.list_agents()) == ["a", "b"]
+                assert list(store.strays()) == []
+                assert store.delete("a")
+                assert store.delete("b")
+        with (
+            RedisStateStore(url.replace("prefix=agents", "prefix=others")) as store,
+            pytest.raises(StoreError, match="may not do this"),
+        ):
+            store.load("a")
+
+
+def test_tls_checks_the_servers_certificate(folder: Path) -> None:
+    certificate, key = _self_signed(folder)
+    options = {"port": "0", "tls-port": "{port}", "tls-auth-clients": "no"}
+    files = {"tls-cert-file": str(certificate), "tls-key-file": str(key), "tls-ca-cert-file": str(certificate)}
+    with running(folder / "tls", options | files) as server:
+        url = f"rediss://127.0.0.1:{server.port}/0?retries=0"
+        with open_store(f"{url}&ssl_ca_certs={certificate}") as store:
+            record = store.commit("a", b"1", expected=None)
+        with BlockingStore(open_async_store(f"{url}&ssl_ca_certs={certificate}")) as store:
+            assert store.load("a") == record
+        with open_store(url) as store, pytest.raises(StoreConnectionError, match="certificate"):
+            store.load("a")
+
+
+def _self_signed(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_path, key_path
