@@ -37,6 +37,7 @@ from dmem_agents.errors import (
     StoreError as StoreError,
     TemplateError as TemplateError,
     TurnTimeoutError as TurnTimeoutError,
+    ToolCallError as ToolCallError,
 )
 from dmem_agents.messages import (
     Message as Message,

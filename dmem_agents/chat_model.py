@@ -186,6 +186,10 @@ class ChatModelSettings(MemoryHelpers, BaseModel):
         """
         return self.model_copy(update={"agent_id": check_agent_id(agent_id)})
 
+    def _shared_arguments(self) -> dict[str, Any]:
+        """What the class of another framework takes to be this model: engine, store, agent and all settings."""
+        return {name: getattr(self, name) for name in ChatModelSettings.model_fields if name in self.model_fields_set}
+
     def _model_name(self) -> str:
         """What traces and answers call the model. Loads nothing."""
         if self.session is not None:

@@ -9,6 +9,7 @@ Each error also inherits the built-in that fits it, so `except ValueError` keeps
     ├── MessageError (ValueError)           a chat message this library can't show to a model
     │   ├── TemplateError                   the model's chat template can't render these messages
     │   └── ContextOverflowError            the shown messages alone exceed the context window
+    ├── ToolCallError (ValueError)          the answer lacks the tool call or object that was asked for
     ├── HistoryDivergedError (ValueError)   the caller's history contradicts what was absorbed
     ├── AgentIdError (ValueError)           an agent id that is missing or unusable
     ├── StateError (ValueError)             a memory state that can't be used
@@ -55,6 +56,10 @@ class TemplateError(MessageError):
 
 class ContextOverflowError(MessageError):
     """The shown messages alone exceed the model's context window."""
+
+
+class ToolCallError(DmemError, ValueError):
+    """The answer lacks the tool call, or the object of a schema, that was asked for."""
 
 
 class HistoryDivergedError(DmemError, ValueError):

@@ -101,11 +101,13 @@ def align(
     *,
     on_divergence: OnDivergence = "absorb_new",
     regenerate: bool = False,
+    open_turn: bool = False,
+    answering: bool = True,
 ) -> TurnPlan:
     """Find what is new in a call's messages, whatever part of the history the caller sent again.
 
     System messages are shown by the caller of this function and never aligned. A call with one user message
-    brings new text, even text that was said before.
+    brings new text, even text that was said before, unless the caller knows better (`open_turn`).
 
     Messages that fit base and then leave the current turn are an edit of it where the caller sends back an answer
     of ours, so carries the history. Where base ends in messages that the caller brought, they may as well be a
@@ -118,6 +120,9 @@ def align(
             current turn: absorb those that are new on top of everything, absorb all of them into an empty
             state, or refuse.
         regenerate: These messages replace the current turn: roll back to base where they fit it.
+        open_turn: These messages may have been absorbed as they came: a lone user message that was absorbed last
+            is the question to be answered now; one that the last turn opened with is not to be absorbed again.
+        answering: The call wants an answer. Without one, messages that were all absorbed are left as they are.
 
     Raises:
         MessageError: There is no message but the system's.
@@ -130,11 +135,14 @@ def align(
     base = watermark.base()
     rolls_back = regenerate and watermark.turn_length > 0
     if chat.roles == ["user"]:
+        if open_turn and not rolls_back and _opens_last_turn(chat.digests[0], watermark, answering=answering):
+            return _plan(chat, "base", base) if answering else _plan(chat, "head", watermark, _Run(0, 1))
         return _plan(chat, "base", base) if rolls_back else _plan(chat, "head", watermark)
     if not rolls_back:
         run = _find_run(chat.digests, watermark)
         if run is not None:
-            return _continue(chat, watermark, run)
+            known = run.end == len(chat) and not answering
+            return _plan(chat, "head", watermark, run) if known else _continue(chat, watermark, run)
     run = _find_run(chat.digests, base)
     if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
         return _diverged(chat, watermark, on_divergence)
@@ -261,6 +269,14 @@ def _is_edit(digests: Sequence[bytes], watermark: Watermark, run: _Run) -> bool:
     """Whether messages that fit base up to `run` belong to the current turn, rather than to another beside it."""
     opening = watermark.messages[-watermark.turn_length]
     return watermark.base().ends_in_own_answer or run.end == len(digests) or digests[run.end] == opening
+
+
+def _opens_last_turn(digest: bytes, watermark: Watermark, *, answering: bool) -> bool:
+    """Whether this message is the one that the last turn opened with; for an answer, also the only one of it."""
+    length = watermark.turn_length
+    if not 0 < length <= len(watermark.digests) or (answering and length > 1):
+        return False
+    return watermark.messages[-length] == digest
 
 
 def _reopened(chat: _Chat, watermark: Watermark, *, anyhow: bool) -> _Run | None:

@@ -532,3 +532,27 @@ def test_turn_fifty_shows_no_more_messages_than_turn_two() -> None:
         shown.append(len(agent.turn(history, said(f"a{number}")).turn))
         history.append(said(f"a{number}"))
     assert shown == [1] * 50
+
+
+def test_a_message_absorbed_as_it_came_is_the_question_of_an_open_turn() -> None:
+    agent = told(user("u1"), said("a1"))
+    agent.turn([user("fact")], None, open_turn=True, answering=False)
+    agent.turn([user("fact")], said("noted"), open_turn=True)
+    assert agent.texts() == ["u1", "a1", "fact", "noted"]
+    agent.turn([user("fact")], said("again"), open_turn=True)
+    assert agent.texts() == ["u1", "a1", "fact", "noted", "fact", "again"]
+
+
+@pytest.mark.parametrize("incoming", [[user("fact")], [user("fact"), said("noted")]])
+def test_what_a_turn_absorbed_is_not_absorbed_after_it(incoming: list[Message]) -> None:
+    agent = told(user("u1"), said("a1"), user("fact"), said("noted"))
+    plan = agent.plan(incoming, open_turn=True, answering=False)
+    assert (plan.start, plan.appended) == ("head", ())
+
+
+def test_messages_that_were_all_absorbed_are_left_as_they_are_when_no_answer_is_asked_for() -> None:
+    agent = told(user("u1"), said("a1"))
+    agent.turn([user("u2"), call(), result("r")], None)
+    known = [user("u2"), call(), result("r")]
+    assert agent.plan(known, answering=False).appended == ()
+    assert agent.plan(known).start == "base"

@@ -86,6 +86,9 @@ class TurnOptions:
     """These messages replace the agent's current turn: its state is rolled back to before it."""
     timeout_seconds: float | None = None
     """Give the turn up after so long, waiting for the agent included, loading the model not; None: never."""
+    open_turn: bool = False
+    """These messages may have been absorbed as they came: a lone user message that was absorbed last, and not
+    answered, is the question now rather than new text."""
     require_agent: bool = False
     """Refuse a turn without an agent instead of running it on an empty memory that is thrown away."""
     tools: tuple[ToolSchema, ...] = ()

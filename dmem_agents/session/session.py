@@ -244,6 +244,10 @@ class MemorySession:
         """Tokens that a prompt and its answer may have together; loads the model."""
         return self._load().max_context
 
+    def encode(self, text: str) -> list[int]:
+        """The backbone's ids of a text, without special tokens around it; for counting. Loads the model."""
+        return self._load().chat.encode(text)
+
     def warm_up(self) -> None:
         """Load the model now rather than at the first turn."""
         self._load()

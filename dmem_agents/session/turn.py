@@ -163,6 +163,8 @@ class Turn:
             watermark,
             on_divergence="absorb_new" if read_only else self._options.on_divergence,
             regenerate=self._options.regenerate,
+            open_turn=self._options.open_turn,
+            answering=self._call.generate,
         )
         if plan.diverged and not read_only:
             who = "A chat" if self._call.agent_id is None else f"The chat of agent {self._call.agent_id!r}"

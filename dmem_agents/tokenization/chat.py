@@ -111,6 +111,11 @@ class ChatTokenizer:
             sentence_index=self._sentence_index(messages, text, token_ids, spans, message_index),
         )
 
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text as it stands: no template, no special tokens around it."""
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of token ids, without special tokens but those that mark tool calls."""
         marks = {token_id: mark for mark, token_id in self.marker_ids.items()}

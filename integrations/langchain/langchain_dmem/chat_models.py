@@ -34,8 +34,9 @@ from langchain_dmem.structured import (
     tool_choice_name,
 )
 
-if TYPE_CHECKING:  # importing these would load torch
+if TYPE_CHECKING:  # importing these would load torch, or another framework
     from dmem_agents import TurnOptions
+    from llama_index.llms.dmem import DeltaMemLLM as LlamaIndexDeltaMemLLM
 
 
 class DeltaMemLLM(ChatModelSettings, BaseChatModel):
@@ -112,6 +113,18 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         bound = super().for_agent(agent_id)
         bound.__dict__.pop("_serialized", None)  # LangChain's cached description of the unbound model
         return bound
+
+    def to_llama_index(self) -> LlamaIndexDeltaMemLLM:
+        """The same model for LlamaIndex: engine, store, agent and settings are shared, LangChain's own stay behind.
+
+        Raises:
+            ConfigError: LlamaIndex is not installed.
+        """
+        try:
+            from llama_index.llms.dmem import DeltaMemLLM as LlamaIndexDeltaMemLLM
+        except ImportError as error:
+            raise ConfigError("Expected LlamaIndex. Install it: pip install 'dmem-agents[llama-index]'") from error
+        return LlamaIndexDeltaMemLLM(**self._shared_arguments())
 
     def bind_tools(
         self,

@@ -103,7 +103,7 @@ def test_metadata_names_the_model_and_its_sizes(noting: Any) -> None:
     given = DeltaMemLLM(session=noting, max_tokens=9).metadata
     assert (given.model_name, given.context_window, given.num_output) == ("noting", 1234, 9)
     assert given.is_chat_model
-    assert not given.is_function_calling_model
+    assert given.is_function_calling_model
 
 
 def test_it_is_an_llm_that_survives_its_own_dictionary_without_a_password() -> None:
@@ -249,6 +249,22 @@ def test_read_only_calls_leave_the_stored_version_as_it_is(tiny: dict[str, Any])
 def test_a_call_without_an_agent_can_be_forbidden(tiny: dict[str, Any]) -> None:
     with pytest.raises(AgentIdError, match="require_agent"):
         DeltaMemLLM(**tiny, require_agent=True).chat(HI)
+
+
+def test_the_tokenizer_counts_as_the_backbone_does(tiny: dict[str, Any]) -> None:
+    assert len(DeltaMemLLM(**tiny).tokenizer("größer")) == len("größer".encode())
+
+
+def test_a_model_goes_over_to_langchain_and_back_with_engine_store_agent_and_settings(tiny: dict[str, Any]) -> None:
+    here = DeltaMemLLM(**tiny, agent_id="alice", stop="END", temperature=0.5)
+    there = here.to_langchain()
+    again = there.to_llama_index()
+    for llm in (there, again):
+        assert llm._memory_session() is here._memory_session()
+        assert (llm.agent_id, llm.stop, llm.temperature, llm.max_tokens) == ("alice", ("END",), 0.5, 8)
+    assert isinstance(again, DeltaMemLLM)
+    of_session = DeltaMemLLM(session=here._memory_session()).to_langchain().to_llama_index()
+    assert of_session._memory_session() is here._memory_session()
 
 
 def test_langchain_and_llama_index_share_one_memory(tiny: dict[str, Any]) -> None:

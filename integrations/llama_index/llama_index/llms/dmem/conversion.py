@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, closing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from llama_index.core.base.llms.types import (
@@ -12,6 +13,7 @@ from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
     CompletionResponse,
+    ContentBlock,
     MessageRole,
     TextBlock,
     ThinkingBlock,
@@ -19,6 +21,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from dmem_agents import Message, MessageError, Role, ToolCall, unreadable_part
+from llama_index.llms.dmem.thoughts import as_written, split_thoughts
 
 if TYPE_CHECKING:  # importing these would load torch
     from dmem_agents import Reply, ReplyChunk
@@ -53,7 +56,8 @@ class Details(TypedDict):
 def to_messages(messages: Sequence[ChatMessage]) -> list[Message]:
     """LlamaIndex messages as ours, one for one, in order.
 
-    Thoughts of earlier answers and cache points are left out: chat templates show neither.
+    Cache points and thoughts of other models are left out: chat templates show neither. Our own thoughts are put
+    back into the answer as it was absorbed; templates leave them out of earlier answers.
 
     Raises:
         MessageError: a block that is no text, or a tool call whose arguments are no JSON object.
@@ -68,12 +72,12 @@ def prompt_message(prompt: str) -> list[ChatMessage]:
 
 def to_chat_response(reply: Reply, model_name: str) -> ChatResponse:
     """A whole answer as a chat response."""
-    return ChatResponse(message=_answer(reply.text), **_details(reply, model_name))
+    return ChatResponse(message=_answer(reply.text, reply), **_details(reply, model_name))
 
 
 def to_completion_response(reply: Reply, model_name: str) -> CompletionResponse:
-    """A whole answer as a completion."""
-    return CompletionResponse(text=reply.text, **_details(reply, model_name))
+    """A whole answer as a completion; its thoughts are left out."""
+    return CompletionResponse(text=split_thoughts(reply.text).said, **_details(reply, model_name))
 
 
 def to_chat_stream(chunks: Generator[ReplyChunk], model_name: str) -> Generator[ChatResponse]:
@@ -81,8 +85,8 @@ def to_chat_stream(chunks: Generator[ReplyChunk], model_name: str) -> Generator[
     text = ""
     with closing(chunks):
         for chunk in chunks:
-            text += chunk.text
             yield _chat_step(text, chunk, model_name)
+            text += chunk.text
 
 
 async def to_chat_astream(chunks: AsyncGenerator[ReplyChunk], model_name: str) -> AsyncGenerator[ChatResponse]:
@@ -90,8 +94,8 @@ async def to_chat_astream(chunks: AsyncGenerator[ReplyChunk], model_name: str) -
     text = ""
     async with aclosing(chunks):
         async for chunk in chunks:
-            text += chunk.text
             yield _chat_step(text, chunk, model_name)
+            text += chunk.text
 
 
 def to_completion(response: ChatResponse) -> CompletionResponse:
@@ -106,12 +110,15 @@ def to_completion(response: ChatResponse) -> CompletionResponse:
 
 def _to_message(message: ChatMessage) -> Message:
     role = _ROLES[message.role]
+    thoughts = ""
     texts: list[str] = []
     calls: list[ToolCall] = []
     for position, block in enumerate(message.blocks):
         match block:
             case TextBlock():
                 texts.append(block.text)
+            case ThinkingBlock() if role == "assistant":
+                thoughts += as_written(block)
             case ToolCallBlock() if role == "assistant":
                 calls.append(_tool_call(block))
             case ThinkingBlock() | CachePoint():
@@ -121,7 +128,7 @@ def _to_message(message: ChatMessage) -> Message:
     extra = message.additional_kwargs
     return Message(
         role=role,
-        content="\n".join(texts),
+        content=thoughts + "\n".join(texts),
         tool_calls=tuple(calls),
         tool_call_id=extra.get("tool_call_id") if role == "tool" else None,
         name=extra.get("name"),
@@ -143,13 +150,31 @@ def _tool_call(block: ToolCallBlock) -> ToolCall:
     return ToolCall(id=block.tool_call_id or "", name=block.tool_name, arguments=arguments)
 
 
-def _answer(text: str) -> ChatMessage:
-    return ChatMessage(role=MessageRole.ASSISTANT, content=text)
+def _answer(text: str, reply: Reply | None) -> ChatMessage:
+    """The answer so far, with its calls once `reply` is there."""
+    answer = split_thoughts(text, whole=reply is not None)
+    blocks: list[ContentBlock] = [block] if (block := answer.block()) else []
+    calls = () if reply is None else reply.tool_calls
+    if answer.said or not (blocks or calls):
+        blocks.append(TextBlock(text=answer.said))
+    blocks += [
+        ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=dict(call.arguments)) for call in calls
+    ]
+    return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks)
 
 
-def _chat_step(text: str, chunk: ReplyChunk, model_name: str) -> ChatResponse:
-    details = {} if chunk.reply is None else _details(chunk.reply, model_name)
-    return ChatResponse(message=_answer(text), delta=chunk.text, **details)
+def _chat_step(before: str, chunk: ReplyChunk, model_name: str) -> ChatResponse:
+    """One step of a stream, whose text was `before` until now."""
+    earlier, now = (
+        split_thoughts(before, whole=False),
+        split_thoughts(before + chunk.text, whole=chunk.reply is not None),
+    )
+    details: dict[str, Any] = {} if chunk.reply is None else _details(chunk.reply, model_name)
+    if thought := now.thoughts.removeprefix(earlier.thoughts):
+        details["additional_kwargs"] = {**details.get("additional_kwargs", {}), "thinking_delta": thought}
+    return ChatResponse(
+        message=_answer(before + chunk.text, chunk.reply), delta=now.said.removeprefix(earlier.said), **details
+    )
 
 
 def _details(reply: Reply, model_name: str) -> dict[str, Any]:
@@ -165,5 +190,8 @@ def _details(reply: Reply, model_name: str) -> dict[str, Any]:
         completion_tokens=reply.completion_tokens,
         total_tokens=reply.prompt_tokens + reply.completion_tokens,
     )
+    extra: dict[str, Any] = {}
+    if reply.invalid_tool_calls:
+        extra["invalid_tool_calls"] = [asdict(call) for call in reply.invalid_tool_calls]
     usage = {key: details[key] for key in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    return {"raw": {**details, "usage": usage}, "additional_kwargs": dict(details)}
+    return {"raw": {**details, "usage": usage}, "additional_kwargs": {**details, **extra}}
