@@ -76,10 +76,6 @@ class TestIntegration(ChatModelIntegrationTests):
         asked += [called, ToolMessage("noon", tool_call_id=called.tool_calls[0]["id"])]
         return _whole(llm.bind_tools([clock], max_tokens=4), asked, stream=stream)
 
-    @pytest.mark.xfail(strict=True, reason="A 135M model greedily never closes the quotes of a place nobody named.")
-    def test_tool_choice(self, model: BaseChatModel) -> None:
-        super().test_tool_choice(model)
-
     @pytest.mark.xfail(strict=True, reason="A 135M model greedily answers in words where it may call a tool.")
     @pytest.mark.parametrize("model", [{}, {"output_version": "v1"}], indirect=True)
     def test_agent_loop(self, model: BaseChatModel) -> None:
