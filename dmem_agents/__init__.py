@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from dmem_agents.errors import (
     AdapterError as AdapterError,
     AgentIdError as AgentIdError,
+    CommitUnknownError as CommitUnknownError,
     ConfigError as ConfigError,
     ContextOverflowError as ContextOverflowError,
     DmemError as DmemError,
