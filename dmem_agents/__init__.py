@@ -26,6 +26,7 @@ from dmem_agents.errors import (
     EngineClosedError as EngineClosedError,
     EngineError as EngineError,
     HistoryDivergedError as HistoryDivergedError,
+    LeaseLostError as LeaseLostError,
     LeaseTimeoutError as LeaseTimeoutError,
     MessageError as MessageError,
     ModelLoadError as ModelLoadError,

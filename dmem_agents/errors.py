@@ -19,6 +19,7 @@ Each error also inherits the built-in that fits it, so `except ValueError` keeps
     │   ├── StoreConnectionError (ConnectionError)   it can't be reached
     │   ├── StateConflictError              somebody else committed first: nothing was written
     │   │   └── LeaseLostError              the lease of this commit holds no more: nothing was written
+    │   ├── CommitUnknownError              whether a repeated commit was applied can't be told any more
     │   └── LeaseTimeoutError (TimeoutError)         another turn of this agent is still running
     └── EngineError (RuntimeError)          a request failed while the model ran
         ├── TurnTimeoutError (TimeoutError) the turn took longer than its caller allowed
@@ -95,6 +96,10 @@ class StateConflictError(StoreError):
 
 class LeaseLostError(StateConflictError):
     """The lease that a commit relied on ran out, or somebody else holds it; nothing was written."""
+
+
+class CommitUnknownError(StoreError):
+    """A commit was repeated so late that the store can't tell any more whether its first try was applied."""
 
 
 class LeaseTimeoutError(StoreError, TimeoutError):

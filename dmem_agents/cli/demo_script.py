@@ -44,10 +44,10 @@ CHARACTERS: Final = (
     ),
     Character(
         agent_id="dmem-demo-2",
-        told=("Tell me a joke.", "My sister Kate lives in Oslo.", "My seat is 14C."),
+        told=("Tell me a joke.", "My sister Kate lives in Oslo.", "My favourite food is sushi."),
         questions=(
             Question(text="Where does Kate live?", value="Oslo"),
-            Question(text="Which seat do I have?", value="14C"),
+            Question(text="What food do I like most?", value="sushi"),
         ),
     ),
 )

@@ -17,14 +17,21 @@ from types import TracebackType
 from typing import Final, Self
 
 from dmem_agents.envelope import MAX_SEALED_BYTES
-from dmem_agents.errors import ConfigError, LeaseLostError, StateConflictError, StateCorruptError, StoreError
+from dmem_agents.errors import (
+    CommitUnknownError,
+    ConfigError,
+    LeaseLostError,
+    StateConflictError,
+    StateCorruptError,
+    StoreError,
+)
 from dmem_agents.store.procedures import forking, perform, perform_async, restoring
 from dmem_agents.store.retention import Snapshot
 
 MARK_BYTES: Final = 8
 """Size of what a store keeps of a commit's token."""
 
-MARKS_KEPT: Final = 32
+MARKS_KEPT: Final = 128
 """A repeated commit is recognised as long as fewer than so many others came after it."""
 
 
@@ -91,6 +98,7 @@ class StateStore(ABC):
 
         Raises:
             StateConflictError: the stored record is not the expected one. Nothing was written.
+            CommitUnknownError: so many others committed since that a repetition would not be recognised any more.
             LeaseLostError: the lease of `fence` ran out, or went to another owner. Nothing was written.
             StateCorruptError: `data` is too large. Nothing was written.
         """
@@ -310,6 +318,27 @@ def conflict(agent_id: str, expected: StoredRecord | None, found_version: int | 
         f"Expected {wanted} of agent {agent_id!r}, found {found}: somebody else committed or deleted it "
         "since it was loaded. Nothing was written. Load the record and repeat the turn."
     )
+
+
+def refused(
+    agent_id: str, expected: StoredRecord | None, found_version: int | None, *, repeated: bool
+) -> StateConflictError | CommitUnknownError:
+    """The error for a commit that does not fit what is stored and was not recognised.
+
+    Args:
+        agent_id: whose record.
+        expected: what the writer had loaded.
+        found_version: the version that is stored, or None when there is no record.
+        repeated: whether an earlier try may have been applied.
+    """
+    come_after = (found_version or 0) - (0 if expected is None else expected.version) - 1
+    if repeated and come_after >= MARKS_KEPT:
+        return CommitUnknownError(
+            f"Whether this commit of agent {agent_id!r} was applied can't be told: {come_after} others may have come "
+            f"after it, and {MARKS_KEPT} are remembered. Load the record and look whether it holds the turn; repeat "
+            "it if not."
+        )
+    return conflict(agent_id, expected, found_version)
 
 
 def lease_lost(agent_id: str) -> LeaseLostError:

@@ -15,10 +15,10 @@ from dmem_agents.store.base import (
     check_data,
     check_lease,
     closed,
-    conflict,
     following,
     lease_lost,
     mark_of,
+    refused,
 )
 from dmem_agents.store.retention import AS_IT_IS, Retention, Snapshot
 
@@ -91,7 +91,7 @@ class InMemoryStateStore(StateStore):
                 return StoredRecord(data=data, version=done.version - later, incarnation=done.incarnation)
             stored = agent.record if agent else None
             if _identity(stored) != _identity(expected):
-                raise conflict(agent_id, expected, stored.version if stored else None)
+                raise refused(agent_id, expected, stored.version if stored else None, repeated=token is not None)
             lease = self._held(agent_id)
             if fence is not None and (lease is None or lease.fence != fence):
                 raise lease_lost(agent_id)

@@ -26,10 +26,10 @@ from dmem_agents.store.base import (
     check_data,
     check_lease,
     closed,
-    conflict,
     following,
     lease_lost,
     mark_of,
+    refused,
 )
 from dmem_agents.store.retention import AS_IT_IS, Retention, Snapshot
 
@@ -99,7 +99,7 @@ class SQLiteStateStore(StateStore):
             if found and (done := _own_commit(mark, found, data)):
                 return done
             if (found[:2] if found else None) != ((expected.version, expected.incarnation) if expected else None):
-                raise conflict(agent_id, expected, found[0] if found else None)
+                raise refused(agent_id, expected, found[0] if found else None, repeated=token is not None)
             if fence is not None and not _holds(connection, key, fence, now):
                 raise lease_lost(agent_id)
             if not found:  # what is there has expired

@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from dmem_agents.envelope import MAX_SEALED_BYTES
 from dmem_agents.errors import (
     AgentIdError,
+    CommitUnknownError,
     ConfigError,
     LeaseLostError,
     StateConflictError,
@@ -342,6 +343,18 @@ class StoreConformance:
             for number in range(MARKS_KEPT - 1):
                 record = store.commit("a", str(number).encode(), expected=record)
             assert store.commit("a", b"mine", expected=None, token="mine") == mine
+            assert store.load("a") == record
+
+    def test_a_commit_repeated_too_late_to_be_recognised_is_told_apart_from_a_conflict(self) -> None:
+        with self.open_store() as store:
+            mine = store.commit("a", b"mine", expected=None, token="mine")
+            record = mine
+            for number in range(MARKS_KEPT):
+                record = store.commit("a", str(number).encode(), expected=record)
+            with refused(CommitUnknownError, "'a'", "can't be told"):
+                store.commit("a", b"mine", expected=None, token="mine")
+            with refused(StateConflictError):
+                store.commit("a", b"mine", expected=mine)
             assert store.load("a") == record
 
     def test_the_same_bytes_under_another_token_are_another_commit(self) -> None:

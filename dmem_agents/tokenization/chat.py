@@ -61,9 +61,9 @@ class ChatTokenizer:
         """Tokens that end an assistant turn: the tokenizer's EOS and the template's end-of-turn mark."""
         self.call_format = self._template.traits.call_format
         """How the model spells tool calls."""
-        special = set(tokenizer.all_special_ids)
-        found = {mark: tokenizer.convert_tokens_to_ids(mark) for mark in self.call_format.markers}
-        self.marker_ids = {mark: token_id for mark, token_id in found.items() if token_id in special}
+        # By the vocabulary's own words: a text that is no token would come back as the id of the unknown one.
+        special = {str(tokenizer.convert_ids_to_tokens(i)): i for i in tokenizer.all_special_ids}
+        self.marker_ids = {mark: special[mark] for mark in self.call_format.markers if mark in special}
         """Those of the format's markers that are special tokens, which text never holds."""
 
     @property

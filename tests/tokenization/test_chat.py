@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 
 from dmem_agents.errors import ConfigError, MessageError
 from dmem_agents.messages import Message, ToolCall
-from dmem_agents.model.embedded import embedded_gguf
+from dmem_agents.model.embedded import embedded_gguf, embedded_model_folder
 from dmem_agents.tokenization import ChatTokenizer, RenderedChat, label_ids, segment_ids
 
 Under = Callable[[str], ChatTokenizer]
@@ -185,3 +185,11 @@ def test_the_embedded_models_tokenizer_says_what_is_its_own() -> None:
     decoder = chat.stream_decoder()
     token_ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert "".join(map(decoder.push, token_ids)) + decoder.flush() == chat.decode(token_ids) == text
+
+
+def test_a_marker_that_is_no_token_is_not_taken_for_the_unknown_one() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(embedded_model_folder())
+    assert tokenizer.convert_tokens_to_ids("<tool_call>") in tokenizer.all_special_ids
+    chat = ChatTokenizer(tokenizer)
+    assert chat.marker_ids == {}
+    assert chat.decode([tokenizer.unk_token_id]) == ""

@@ -164,6 +164,7 @@ class AsyncRedisStateStore(AsyncStateStore):
 
     async def _send(self, batch: Batch, node: Any) -> list[Any]:
         client = self._open()
+        batch.sent += 1
         commands = batch.commands
         if batch.on_each_node and node is not None:
             return [await node.execute_command(*commands[0])]

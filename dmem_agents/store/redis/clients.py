@@ -49,7 +49,7 @@ def connected(address: RedisAddress) -> Client:
     once = Retry(NoBackoff(), 0)
     if address.kind == "sentinel":
         options, of_sentinels = _of_sentinels(address)
-        sentinels = Sentinel(address.hosts, sentinel_kwargs=of_sentinels, retry=once, **options)  # type: ignore[no-untyped-call]
+        sentinels = Sentinel(address.hosts, sentinel_kwargs={**of_sentinels, "retry": once}, retry=once, **options)  # type: ignore[no-untyped-call]
         primary: redis.Redis = sentinels.master_for(address.service)  # type: ignore[no-untyped-call]
         return primary
     if address.kind == "cluster":
@@ -63,7 +63,7 @@ def connected_async(address: RedisAddress) -> AsyncClient:
     once = AsyncRetry(NoBackoff(), 0)
     if address.kind == "sentinel":
         options, of_sentinels = _of_sentinels(address)
-        sentinels = AsyncSentinel(address.hosts, sentinel_kwargs=of_sentinels, retry=once, **options)  # type: ignore[no-untyped-call]
+        sentinels = AsyncSentinel(address.hosts, sentinel_kwargs={**of_sentinels, "retry": once}, retry=once, **options)  # type: ignore[no-untyped-call]
         primary: redis.asyncio.Redis = sentinels.master_for(address.service)
         return primary
     if address.kind == "cluster":

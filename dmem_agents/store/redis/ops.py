@@ -17,7 +17,7 @@ from redis import exceptions
 
 from dmem_agents.agents import check_agent_id
 from dmem_agents.errors import StateCorruptError, StoreError
-from dmem_agents.store.base import StoredRecord, check_data, check_lease, conflict, following, lease_lost, mark_of
+from dmem_agents.store.base import StoredRecord, check_data, check_lease, following, lease_lost, mark_of, refused
 from dmem_agents.store.redis import scripts
 from dmem_agents.store.redis.address import RedisAddress
 from dmem_agents.store.redis.explained import explained
@@ -28,7 +28,7 @@ T = TypeVar("T")
 Command: TypeAlias = tuple[str | bytes | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """Commands to be sent together."""
 
@@ -37,6 +37,8 @@ class Batch:
     """Whether sending them again after a lost connection does no harm."""
     on_each_node: bool = False
     """Whether they go to the cluster's node that is being looked through, not to a key's."""
+    sent: int = 0
+    """How often they were sent; the driver counts."""
 
 
 Plan: TypeAlias = Generator[Batch, list[Any], T]
@@ -159,11 +161,13 @@ class RedisPlans:
         wanted = ("", "") if expected is None else (str(expected.version), expected.incarnation)
         held = "" if fence is None else fence
         written = (new.version, new.incarnation, data)
-        outcome, *found = yield from _run(scripts.COMMIT, key, *wanted, mark, held, *written, *self._settings)
+        script = _run(scripts.COMMIT, key, *wanted, mark, held, *written, *self._settings)
+        (outcome, *found), sent = yield from _counted(script)
         if outcome == 2:
             raise lease_lost(agent_id)
         if outcome == 0:
-            raise conflict(agent_id, expected, int(found[0]) if _is_version(*found) else None)
+            stored_version = int(found[0]) if _is_version(*found) else None
+            raise refused(agent_id, expected, stored_version, repeated=sent > 1 or token is not None)
         return StoredRecord(data=data, version=int(found[0]), incarnation=found[1].decode())
 
     def _delete(self, agent_id: str) -> Plan[bool]:
@@ -222,6 +226,24 @@ def _run(script: Script, key: bytes, *arguments: str | bytes | int, repeatable: 
     except exceptions.NoScriptError:
         [reply] = yield Batch((("EVAL", script.text, 1, key, *arguments),), repeatable)
     return reply
+
+
+def _counted(plan: Plan[T]) -> Plan[tuple[T, int]]:
+    """The plan's result, and how often its most repeated batch was sent."""
+    most = 0
+    try:
+        batch = next(plan)
+        while True:
+            try:
+                replies = yield batch
+            except exceptions.RedisError as error:
+                most = max(most, batch.sent)
+                batch = plan.throw(error)
+            else:
+                most = max(most, batch.sent)
+                batch = plan.send(replies)
+    except StopIteration as done:
+        return done.value, most
 
 
 def _milliseconds(seconds: float | None) -> str | int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from dmem_agents.store.base import MARK_BYTES, MARKS_KEPT
@@ -21,7 +22,7 @@ class Script:
 
     text: str
 
-    @property
+    @cached_property
     def sha(self) -> str:
         """What EVALSHA calls it."""
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()

@@ -167,6 +167,7 @@ class RedisStateStore(StateStore):
 
     def _send(self, batch: Batch, node: Any) -> list[Any]:
         client = self._open()
+        batch.sent += 1
         commands = batch.commands
         if batch.on_each_node and node is not None:
             return [node.redis_connection.execute_command(*commands[0])]
