@@ -38,8 +38,8 @@ from dmem_agents.errors import (
     StoreConnectionError as StoreConnectionError,
     StoreError as StoreError,
     TemplateError as TemplateError,
-    TurnTimeoutError as TurnTimeoutError,
     ToolCallError as ToolCallError,
+    TurnTimeoutError as TurnTimeoutError,
 )
 from dmem_agents.messages import (
     Message as Message,

@@ -11,8 +11,8 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage, TextBlock
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.span import active_span_id
+from llama_index_instrumentation import get_dispatcher
 
 _dispatcher = get_dispatcher(__name__)
 _ENGINES = re.compile(r"\w*(ChatEngine|QueryEngine|Retriever)\.")
