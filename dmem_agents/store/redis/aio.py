@@ -166,14 +166,18 @@ class AsyncRedisStateStore(AsyncStateStore):
         client = self._open()
         batch.sent += 1
         commands = batch.commands
-        if batch.on_each_node and node is not None:
-            return [await node.execute_command(*commands[0])]
-        if len(commands) == 1:
-            return [await client.execute_command(*commands[0])]
-        pipeline = client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return list(await pipeline.execute())
+        try:
+            if batch.on_each_node and node is not None:
+                return [await node.execute_command(*commands[0])]
+            if len(commands) == 1:
+                return [await client.execute_command(*commands[0])]
+            pipeline = client.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            return list(await pipeline.execute())
+        except AttributeError as error:
+            # redis-py 8.1: under load a cluster's client may close a connection that another task is opening.
+            raise redis.exceptions.ConnectionError("The connection was closed while it was opened.") from error
 
     async def _nodes(self) -> list[Any]:
         """The cluster's primaries; None for a server."""
