@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
 from llama_index.core.memory import BaseMemory
 from llama_index.core.settings import Settings
 from pydantic import Field, field_validator
 
-from dmem_agents import ConfigError, TurnOptions
+from dmem_agents import ConfigError
 from llama_index.llms.dmem.base import DeltaMemLLM
 from llama_index.llms.dmem.conversion import to_messages
+
+if TYPE_CHECKING:  # importing it would load torch
+    from dmem_agents import TurnOptions
 
 _SYSTEM = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 
