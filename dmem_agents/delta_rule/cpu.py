@@ -74,7 +74,7 @@ class _Scan(torch.autograd.Function):
         return reads, after
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch's
+    @once_differentiable
     def backward(ctx: Any, d_reads: Tensor, d_after: Tensor) -> tuple[Tensor | None, ...]:
         *tokens, mask, history = ctx.saved_tensors
         gradients = [torch.empty(x.shape, dtype=x.dtype) for x in tokens]
