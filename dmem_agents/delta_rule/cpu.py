@@ -21,6 +21,7 @@ MAX_RANK = 32
 """Beyond it the state of a head leaves the registers, and chunks are quicker."""
 
 
+@functools.cache  # asked in every layer of every decoding step
 def is_available() -> bool:
     """Whether Numba is installed (extra `cpu`); does not import it."""
     return importlib.util.find_spec("numba") is not None
