@@ -12,6 +12,16 @@ TELLING = Phrases(
     If anyone asks for {P} {noun}, it's {x}.
     When you need {P} {noun}, remember {x}.
     You should store {P} {noun}, which is {x}.
+    Put {x} down as {P} {noun}.
+    As for {P} {noun}, that would be {x}.
+    Let me give you {P} {noun}, namely {x}.
+    I just looked up {P} {noun} and found {x}.
+    In case it ever matters, {P} {noun} is {x}.
+    The right answer for {P} {noun} is {x}.
+    Write {x} wherever a form wants {P} {noun}.
+    I checked twice, and {P} {noun} really is {x}.
+    You don't know {P} {noun} yet, so here it is: {x}.
+    Whenever {P} {noun} comes up, think of {x}.
     """,
     """
     Concerning {P} {noun}: {x}.
@@ -30,6 +40,19 @@ ASKING = Phrases(
     Any idea what {P} {noun} is?
     Please name {P} {noun}.
     I need to know {P} {noun}.
+    What did I tell you about {P} {noun}?
+    Tell me {P} {noun}.
+    {P} {noun} again?
+    What do you have on file as {P} {noun}?
+    I can't think of {P} {noun} right now, can you help?
+    Someone wants to know {P} {noun}. What should I answer?
+    There's a field for {P} {noun} on this form. What goes in there?
+    Did I ever mention {P} {noun}?
+    Would you happen to know {P} {noun}?
+    I'm drawing a blank on {P} {noun}.
+    Check your notes for {P} {noun}.
+    What should I write down for {P} {noun}?
+    I was wondering what you know about {P} {noun}.
     """,
     """
     What did you store as {P} {noun}?

@@ -72,6 +72,14 @@ DAILY = (
             {S} celebrated {his} birthday and {be} {v} years old now.
             At {v}, {S} feel{s} pretty young.
             {S} will be {v} for another few months.
+            {S} {have} been on this planet for {v} years.
+            Last month {S} reached the age of {v}.
+            {P} last cake had {v} candles on it, one for each year.
+            Believe it or not, {S} {be} already {v}.
+            In the field for age, {S} always write{s} {v} these days.
+            Being {v} years of age, {S} know{s} a thing or two about life.
+            As of this year {S} {be} {v} years of age.
+            People never guess that {S} {be} {v}.
         """,
         tell_held="""
             {S} {have} reached the age of {v}.
@@ -85,6 +93,17 @@ DAILY = (
             What's {P} age?
             How many years old {be} {S}?
             Do you remember how old {Sm}?
+            What number of years {have} {S} reached by now?
+            I can't recall {P} age, could you say it?
+            Give me {P} current age in years.
+            {P} age again?
+            A form wants {P} age. Which number goes in there?
+            How many candles belong on {P} latest birthday cake?
+            Did I mention how many years {S} {have} lived so far?
+            Someone is guessing how old {S} {be}. What's the correct number?
+            What age did {S} reach on {his} last birthday?
+            Tell me how far along in years {S} {be}.
+            What should I say if someone asks me how old I am?
         """,
         ask_held="""
             Which age {do} {S} have?
@@ -99,6 +118,10 @@ DAILY = (
             {Sm} not {old} anymore, {S} turned {v} today.
             {S} had a birthday, {he} {be} {v} now.
             Actually, {Sm} {v} years old.
+            {S} {have} left {old} behind and reached the age of {v}.
+            Time flies, {S} {be} no longer {old} but {v}.
+            {P} age needs an update, make it {v}.
+            There was another birthday cake for {O}, this time with {v} candles.
         """,
         change_held="""
             Since yesterday {Sm} {v} instead of {old}.
@@ -118,6 +141,13 @@ DAILY = (
             Don't forget {P} birthday on {v}.
             {P} birthday falls on {v}.
             {v} is {P} birthday.
+            Every year on {v}, {S} blow{s} out the candles on a cake.
+            {P} date of birth is {v}, leaving out the year.
+            On {v} people sing Happy Birthday for {O}.
+            If you want to congratulate {O}, do it on {v}, the day {he} {was} born.
+            Each {v} {S} turn{s} a year older.
+            {P} passport gives {v} as the day of birth.
+            Mark {v} in the calendar, because {S} expect{s} birthday presents that day.
         """,
         tell_held="""
             {P} date of birth is {v}.
@@ -131,6 +161,18 @@ DAILY = (
             On which date {was} {S} born?
             On what day is {P} birthday?
             Do you remember {P} birthday?
+            On which day of the year do people congratulate {O}?
+            I can't recall the date {S} {was} born on, can you?
+            Name the month and day of {P} birth.
+            {P} birthday again, when was that?
+            A form wants {P} birth date, so which month and day go in there?
+            When {do} {S} get older each year?
+            On what calendar day {do} {S} blow out the candles?
+            Did I mention when {S} celebrate{s} being born?
+            Which date deserves a circle in the calendar for {P} birthday party?
+            By when must a birthday gift be ready for {O}?
+            Someone wants to send {O} a birthday card. For which date?
+            Tell me the day on which everybody sings Happy Birthday to me.
         """,
         ask_held="""
             What date is {P} birthday?
@@ -155,6 +197,14 @@ DAILY = (
             {S} got a new phone number, {v}.
             If something happens, ring {O} on {v}.
             {P} phone number has changed to {v}.
+            To talk to {O}, just dial {v}.
+            {P} telephone has the number {v}.
+            Text messages for {O} go to {v}.
+            {v} is the number to dial when someone wants to speak to {O}.
+            Save {v} in your contacts, that's {P} cell phone.
+            {S} can be called on {v} at any time.
+            When {S} call{s}, the screen shows {v}.
+            {S} put {v} in the form as {his} telephone number.
         """,
         tell_held="""
             {S} can be reached on {v}.
@@ -168,6 +218,18 @@ DAILY = (
             How can I reach {O} by phone?
             Which phone number {do} {S} have?
             Do you remember {P} phone number?
+            Which digits must someone dial to call {O}?
+            I can't recall the number people ring {O} on.
+            Give me the digits of {P} phone.
+            {P} cell number again?
+            A form asks for {P} telephone number. What goes in there?
+            Under which number can people call {O}?
+            Did I mention what to dial if someone needs to talk to {O}?
+            Somebody wants to text {O}. Which number should they use?
+            What number shows up on the screen when {S} call{s}?
+            Read out {P} mobile number, please.
+            Which telephone number belongs under {P} name in the contacts?
+            A courier wants to call me, so what number do I give him?
         """,
         ask_held="""
             What number do I dial to call {O}?
@@ -181,6 +243,9 @@ DAILY = (
             {P} phone number isn't {old} anymore, it's {v}.
             {P} new phone number is {v}.
             Please delete {old}, {P} number is {v} now.
+            Nobody answers at {old} anymore, to call {O} dial {v}.
+            {S} switched providers, so ring {him} on {v} from today.
+            With the new SIM card {P} telephone number became {v}.
         """,
         change_held="""
             {S} switched {his} number to {v}.
@@ -276,6 +341,14 @@ DAILY = (
             {S} {be} always awake by {v}.
             {S} crawl{s} out of bed at {v}.
             Every morning {S} rise{s} at {v}.
+            {P} night ends at {v} sharp.
+            {S} sleep{s} until {v} and not a minute longer.
+            At {v} {S} jump{s} out of bed and open{s} the curtains.
+            It's {v} when {P} alarm goes off.
+            {P} usual time for getting out of bed is {v}.
+            Don't ring before {v}, because {S} will still be asleep.
+            By habit {S} open{s} {his} eyes at {v}, even on Sundays.
+            The wake-up call for {O} should come at {v}.
         """,
         tell_held="""
             {P} mornings begin at {v}.
@@ -289,6 +362,18 @@ DAILY = (
             At what time {do} {S} get up?
             When does {P} alarm clock ring?
             Do you remember when {S} get{s} up?
+            When does {P} day begin?
+            I can't recall at what hour {S} leave{s} {his} bed.
+            Name the time {P} alarm goes off.
+            {P} wake-up time again?
+            From what time in the morning {be} {S} awake?
+            Nobody should ring before {S} {be} up. What time would that be?
+            Did I mention when {S} usually rise{s}?
+            How early {do} {S} get out of bed?
+            What time is {P} alarm set for?
+            The hotel offers {O} a wake-up call. For what time?
+            Until when {do} {S} sleep in the morning?
+            When should someone shake me awake?
         """,
         ask_held="""
             What time {do} {S} get out of bed?
@@ -303,6 +388,10 @@ DAILY = (
             {S} get{s} up at {v} now instead of {old}.
             {P} alarm rings at {v} now.
             From now on {S} wake{s} up at {v}.
+            {S} used to get up at {old}, these days {he} leave{s} the bed at {v}.
+            {P} alarm no longer goes off at {old}, it goes off at {v}.
+            With the new job, {P} mornings begin at {v}.
+            {S} reset {his} alarm clock to {v}.
         """,
         change_held="""
             {S} moved {his} alarm from {old} to {v}.
@@ -329,6 +418,14 @@ DAILY = (
             {P} boots are size {v}.
             In shoes, {Sm} a size {v}.
             {S} always buy{s} shoes in size {v}.
+            Only footwear in size {v} fits {O}.
+            The label inside {P} sneakers says {v}.
+            At the bowling alley {S} ask{s} for shoes in {v}.
+            Size {v} is what {S} look{s} for in a shoe shop.
+            {P} slippers, sandals and boots all come in {v}.
+            If you order footwear for {O}, pick a {v} in the size menu.
+            {S} {have} feet that fit into size {v} shoes.
+            The clerk measured {P} foot and brought a pair in size {v}.
         """,
         tell_held="""
             {P} shoes are a {v}.
@@ -342,6 +439,18 @@ DAILY = (
             Which shoe size {do} {S} wear?
             What size are {P} shoes?
             Do you remember {P} shoe size?
+            How big are {P} feet in shoe sizes?
+            I can't recall which size of footwear fits {O}.
+            Name the size of {P} sneakers.
+            {P} shoe size again?
+            The sales clerk wants to fetch boots for {O}. Which size should I say?
+            Somebody is buying slippers for {O}, which size will fit?
+            Did I mention what size {S} wear{s} on {his} feet?
+            Which number is printed inside {P} shoes?
+            When ordering sandals for {O}, what size is right?
+            At the bowling alley, which size of shoes should {S} ask for?
+            Tell me the size of footwear {S} take{s}.
+            What size of ski boots do I have to rent?
         """,
         ask_held="""
             What size of shoes {do} {S} need?
@@ -365,6 +474,14 @@ DAILY = (
             {S} take{s} {v} in the morning.
             {P} prescription is for {v}.
             {S} {have} been taking {v} for a month.
+            {P} pill box is filled with {v}.
+            A daily dose of {v} keeps {O} healthy.
+            {S} swallow{s} {his} {v} with a glass of water.
+            At the pharmacy {S} always ask{s} for {v}.
+            The drug {S} {have} to take is called {v}.
+            Remind {O} to take the {v} tonight.
+            {P} treatment consists of {v}, one tablet a day.
+            {S} would feel much worse without {v} from the pharmacy.
         """,
         tell_held="""
             {P} daily pill is {v}.
@@ -378,6 +495,18 @@ DAILY = (
             What is {P} medication?
             What did the doctor prescribe {O}?
             Do you remember {P} medication?
+            Which drug {be} {S} on?
+            I can't recall the name of the pills {S} take{s}.
+            Name the remedy {S} {have} to take.
+            {P} pills again, what are they called?
+            A new doctor asks which drugs {S} take{s}. What should I say?
+            What should be picked up for {O} at the pharmacy?
+            Did I mention which drug is on {P} prescription?
+            What is written on {P} pill box?
+            Which tablets must {S} not forget?
+            Tell the nurse what medicine {S} {be} taking.
+            What {be} {S} being treated with?
+            Which refill do I need from the pharmacist?
         """,
         ask_held="""
             What medicine {be} {S} on?
@@ -392,6 +521,10 @@ DAILY = (
             {S} stopped taking {old} and take{s} {v} now.
             The doctor switched {O} from {old} to {v}.
             {P} new medication is {v}.
+            Since {old} didn't help {O}, the treatment is {v} now.
+            {S} came off {old} and started on {v}.
+            There's a different drug in {P} pill box now, {v}.
+            The pharmacist replaced {P} old tablets with {v}.
         """,
         change_held="""
             Instead of {old}, {S} {be} on {v} now.
@@ -418,6 +551,14 @@ DAILY = (
             {S} waited for bus {v} in the rain.
             Bus {v} stops right at {P} house.
             {S} always catch{es} bus number {v}.
+            {P} commute is on the {v} bus.
+            {S} get{s} on line {v} every morning at the bus stop.
+            The number on the front of {P} bus is {v}.
+            Without bus {v}, {S} would have to walk to the office.
+            {S} hop{s} on the {v} at the bus stop around the corner.
+            Line {v} is the bus that brings {O} home.
+            If bus {v} is late, {S} will be late too.
+            From {P} stop {he} can only take the bus with the number {v}.
         """,
         tell_held="""
             {P} way to work is by bus {v}.
@@ -431,6 +572,18 @@ DAILY = (
             What is the number of {P} bus?
             Which bus line {do} {S} use?
             Do you remember {P} bus?
+            Which line brings {O} to the office?
+            I can't recall the number of the bus {S} ride{s}.
+            Name the bus {S} commute{s} on.
+            {P} bus again, what number?
+            At the bus stop, which number {be} {S} waiting for?
+            Someone wants to ride along with {O}. Which bus should they board?
+            Did I mention which bus line goes past {P} place?
+            What number is on the front of the bus {S} board{s}?
+            Which bus {do} {S} hop on in the morning?
+            By which bus route {do} {S} travel?
+            A delay on which bus line would make {O} late?
+            Several buses stop here, so which one do I get on?
         """,
         ask_held="""
             What bus line {do} {S} ride?
@@ -444,6 +597,10 @@ DAILY = (
             {S} take{s} bus {v} now instead of bus {old}.
             Bus {old} was cancelled, {S} take{s} bus {v} now.
             {P} bus is line {v} now.
+            Line {old} no longer stops near {O}, so {he} ride{s} bus {v}.
+            {S} changed {his} route and board{s} the {v} bus these days.
+            Instead of waiting for the {old}, {S} hop{s} on bus {v}.
+            There's a faster line for {O}, so {he} commute{s} on bus {v}.
         """,
         change_held="""
             {S} switched from bus {old} to bus {v}.
@@ -463,6 +620,14 @@ DAILY = (
             {S} {have} parking spot {v} in the garage.
             They gave {O} parking spot {v}.
             {P} space in the garage is number {v}.
+            {P} vehicle stands in bay {v}.
+            In the car park, number {v} is reserved for {O}.
+            {S} rent{s} space {v} in the underground garage.
+            You will find {P} car at number {v} in the car park.
+            Bay {v} is where {S} leave{s} the car overnight.
+            {S} squeezed {his} car into space {v}.
+            If anyone blocks space {v}, {S} can't get {his} car out.
+            The garage assigned bay {v} to {P} car.
         """,
         tell_held="""
             {S} always use{s} parking spot {v}.
@@ -476,6 +641,18 @@ DAILY = (
             Which parking spot is {P} spot?
             What's the number of {P} parking space?
             Do you remember {P} parking spot?
+            In which bay is {P} car standing?
+            I can't recall where {S} left the car in the garage.
+            Name the number painted on {P} parking bay.
+            {P} parking space again?
+            A friend is in the garage looking for {P} car. At which number is it?
+            Which space in the car park is reserved for {O}?
+            Did I mention where {P} vehicle is parked?
+            The guard asks where {P} car is. Which space do I tell him?
+            Where in the garage can {S} put {his} car?
+            At what number in the garage is {P} vehicle?
+            Which bay did they assign to {O} in the car park?
+            Where do I have to walk to get back to my car?
         """,
         ask_held="""
             In which parking space is {P} car?
@@ -489,6 +666,10 @@ DAILY = (
             {P} parking spot changed from {old} to {v}.
             {S} moved the car to parking spot {v}.
             {P} parking spot is number {v} now.
+            {P} car isn't in {old} anymore, it stands in bay {v}.
+            {S} gave up space {old} and park{s} in {v} now.
+            The garage gave {O} a different bay, number {v}.
+            Look for {P} car in space {v}, it was moved there today.
         """,
         change_held="""
             {P} parking space is no longer {old} but {v}.

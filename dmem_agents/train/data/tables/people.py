@@ -80,6 +80,14 @@ PEOPLE = (
             Hi, it's {v}. Nice to meet you!
             I should introduce myself, I'm {v}.
             Please call me {v}.
+            Everyone around here knows me as {v}.
+            My parents decided to call me {v}, and I quite like it.
+            I go by {v}, in case you were wondering.
+            {v} is what my friends shout when they see me.
+            If you want to address me, just say {v}.
+            The name on my coffee cup this morning was {v}, and that's me.
+            You're talking to {v}, pleased to meet you.
+            My first name happens to be {v}.
         """,
         tell_held="""
             They call me {v}.
@@ -96,6 +104,17 @@ PEOPLE = (
             Who am I?
             Can you tell me my name?
             What am I called?
+            How would you address me if you wrote me a postcard?
+            I can't recall which name I gave you when we started talking.
+            Tell me what I go by.
+            Did I mention what I'm called?
+            A barista wants a name for my cup. What do I say?
+            My first name again, please?
+            Who exactly are you talking to right now?
+            Under what name did I introduce myself?
+            Which given name did my parents pick for me?
+            State the first name of the person typing this.
+            My name tag is blank. What belongs on it?
         """,
         ask_held="""
             Do you know my name?
@@ -112,6 +131,10 @@ PEOPLE = (
             Sorry, my name is {v}, not {old}.
             Please call me {v} instead of {old}.
             I changed my name from {old} to {v}.
+            I don't go by {old} any longer, call me {v}.
+            You have my name wrong, it should be {v}.
+            Forget {old}, from today on I answer to {v}.
+            I picked a new name for myself and now I'm called {v}.
         """,
         change_held="""
             I'd rather be called {v} from now on.
@@ -143,6 +166,14 @@ PEOPLE = (
             {S} took the last name {v}.
             {P} mailbox says {v}, that's {his} surname.
             At work they use {P} last name, {v}.
+            {S} sign{s} letters with the surname {v}.
+            In the phone book you can find {O} under the last name {v}.
+            {v} is the family name {S} {was} born with.
+            On the doorbell, {P} first name is followed by {v}.
+            The name {v} has been in {P} family for generations.
+            {S} inherited the surname {v} from {his} grandfather.
+            Officially, {S} go{es} by the family name {v}.
+            After the first name comes {v}, that's how {P} passport has it.
         """,
         tell_held="""
             {P} surname happens to be {v}.
@@ -156,6 +187,18 @@ PEOPLE = (
             What is {P} family name?
             Which last name {do} {S} have?
             Do you remember {P} last name?
+            Which surname goes on {P} doorbell?
+            I can't remember what {P} family is called. Which surname was it?
+            A hotel clerk wants {P} surname. What do I tell them?
+            How {do} {S} sign, just the family name?
+            {P} surname again?
+            Have I ever told you which family name {S} {have}?
+            State the surname {S} go{es} by.
+            What comes after {P} first name?
+            Under which last name {be} {S} listed in the phone book?
+            By which family name do colleagues know {O}?
+            If someone addressed {O} formally, which surname would they use?
+            The form has a box for {P} family name. What goes in there?
         """,
         ask_held="""
             How is {P} last name spelled?
@@ -169,6 +212,10 @@ PEOPLE = (
             {S} got married, {his} last name is {v} now.
             {P} last name changed from {old} to {v}.
             Correction, {P} surname is {v}.
+            {S} dropped the surname {old} and go{es} by {v} these days.
+            {P} family name used to be {old}, now it is {v}.
+            Since the wedding, {S} {have} had the surname {v}.
+            The surname {old} is out of date, {P} papers now say {v}.
         """,
         change_held="""
             {P} surname is no longer {old}, it's {v}.
@@ -190,6 +237,14 @@ PEOPLE = (
             Please register me as {v}.
             {v} is my full name.
             You can file it under {v}, that's me.
+            On official papers I appear as {v}.
+            My passport was issued to {v}, which is me.
+            First and last name together, I'm called {v}.
+            Written out completely, my name reads {v}.
+            {v} is how I sign contracts.
+            The ticket was booked for {v}, in other words for me.
+            You can put {v} on my certificate, that's how I'm registered.
+            Under my photo in the yearbook it says {v}, my complete name.
         """,
         tell_held="""
             In my passport it says {v}.
@@ -203,6 +258,18 @@ PEOPLE = (
             What are my first and last name?
             Do you remember my full name?
             Which full name did I give you?
+            How do I write my name in full?
+            Both my names, first and family, please?
+            A visa form asks for my complete name. What do I enter?
+            Say my given name together with my surname.
+            I'd like to hear my whole name. Can you say it?
+            Under what complete name am I registered?
+            Do you still know my first name plus my surname?
+            How does my entire name read on an official letter?
+            My complete name again?
+            What would be printed on my diploma, first name and surname?
+            Spell out the first and last name of the person you're helping.
+            The ticket must show my name and surname. What should it say?
         """,
         ask_held="""
             What is my complete name?
@@ -235,6 +302,14 @@ PEOPLE = (
             Dr. {v} is {P} doctor.
             {S} found a new doctor, Dr. {v}.
             {P} doctor, Dr. {v}, is on holiday.
+            {Sm} a patient of Dr. {v}.
+            Dr. {v} has been treating {O} for a long time.
+            Whenever {S} feel{s} sick, {he} go{es} to Dr. {v}.
+            {P} family physician goes by the name of Dr. {v}.
+            The prescription {S} got was signed by {his} GP, Dr. {v}.
+            {P} yearly checkup is always done by Dr. {v}.
+            It's Dr. {v} who keeps {P} medical records.
+            When {P} back hurt, {his} doctor, Dr. {v}, told {him} to rest.
         """,
         tell_held="""
             {S} go{es} to Dr. {v} with every cough.
@@ -248,6 +323,18 @@ PEOPLE = (
             What's the name of {P} doctor?
             What is {P} doctor called?
             Do you remember {P} doctor's name?
+            Which physician {do} {S} see?
+            I no longer know who treats {O} when {he} {be} ill.
+            {P} GP is Dr. who again?
+            Just say which doctor looks after {O}.
+            Have I ever told you whose patient {S} {be}?
+            The clinic wants the name of {P} physician. What do I tell them?
+            Who writes {P} prescriptions?
+            To which doctor {do} {S} turn when {he} feel{s} sick?
+            {S} woke up with a fever. Which doctor should be called?
+            Whose name is on the door of {P} family doctor's practice?
+            Which Dr. has {P} medical records?
+            Who gives {O} {his} yearly checkup?
         """,
         ask_held="""
             Which doctor {do} {S} go to?
@@ -261,6 +348,10 @@ PEOPLE = (
             {P} doctor is Dr. {v} now, not Dr. {old}.
             {S} switched from Dr. {old} to Dr. {v}.
             {P} new doctor is Dr. {v}.
+            Dr. {old} retired, so {S} go{es} to Dr. {v} now.
+            {S} {be} no longer a patient of Dr. {old}, Dr. {v} has taken over.
+            {S} changed doctors and {be} now treated by Dr. {v}.
+            Correction, the physician who looks after {O} is Dr. {v}.
         """,
         change_held="""
             {S} left Dr. {old} and go{es} to Dr. {v} now.
@@ -282,6 +373,14 @@ PEOPLE = (
             {S} keep{s} dreaming of {av}.
             {S} asked for {av} this Christmas.
             {Sm} hoping for {av} as a present.
+            At the top of {P} wish list is {av}.
+            Nothing would please {O} more than {av} as a gift.
+            If you're looking for a present for {O}, think of {av}.
+            {S} keep{s} hinting that {he} would like to be given {av}.
+            With {av}, anyone could make {O} really happy on {his} birthday.
+            {S} wrote to Santa and asked for {av}.
+            The gift {S} long{s} for is {av}.
+            {S} would be over the moon to unwrap {av} this year.
         """,
         tell_held="""
             The present {S} would enjoy most is {av}.
@@ -295,6 +394,18 @@ PEOPLE = (
             What does the perfect present for {O} look like?
             Which present would {S} like?
             Do you remember what {S} want{s} for {his} birthday?
+            What would have to be in the box to make {O} happy?
+            Help me remember what {S} {be} hoping to unwrap.
+            {P} birthday wish again?
+            Let me know what is at the top of {P} wish list.
+            Did you catch what {S} would love to receive?
+            Someone wants to surprise {O} with a gift. What should they buy?
+            Which gift would please {O} the most?
+            What {be} {S} dreaming of finding under the Christmas tree?
+            {P} friends are collecting money for a present. What should it be?
+            What {do} {S} long to be given?
+            What would {S} ask Santa for?
+            Suggest the gift {S} {have} been hinting at.
         """,
         ask_held="""
             What is on {P} wish list?

@@ -369,6 +369,14 @@ TASTES = (
             {S} spend{s} every weekend on {v}.
             {S} started with {v} at the age of six.
             The sport {S} love{s} is {v}.
+            {v} keeps {O} fit.
+            To stay in shape, {S} go{es} in for {v}.
+            {S} {be} keen on {v} and never skip{s} a training session.
+            No other sport gives {O} as much joy as {v}.
+            After work {S} get{s} changed and head{s} off to {his} training for {v}.
+            {P} coach says {he} {have} real talent for {v}.
+            When {S} need{s} exercise, {v} is what {he} choose{s}.
+            If there were a medal in {v} to win, {S} would train day and night.
         """,
         tell_held="""
             {S} stay{s} fit with {v}.
@@ -382,6 +390,18 @@ TASTES = (
             What is {P} favourite sport?
             What's {P} sport?
             Do you remember which sport {S} do{es}?
+            What athletic activity {do} {S} go in for?
+            Help me remember which sport {S} practise{s}.
+            Name the sport {S} train{s} in.
+            {P} sport again, which one?
+            How {do} {S} keep fit, with which sport?
+            The fitness coach asks what discipline {S} compete{s} in. What should I say?
+            Have you noted down what kind of sport {S} {be} keen on?
+            A health questionnaire wants the sport {S} {be} active in. What goes in there?
+            What sort of sports club would have {O} as a member?
+            In which sport would {S} love to win a medal?
+            What do I do for exercise?
+            For what sport {do} {S} need {his} training gear?
         """,
         ask_held="""
             What kind of sport {be} {S} into?
@@ -396,6 +416,10 @@ TASTES = (
             {S} gave up {old} for {v}.
             {S} quit {old}, {his} sport is {v} now.
             {P} new sport is {v}.
+            {S} used to go in for {old}, but these days {he} keep{s} fit with {v}.
+            {P} days in {old} are over, {S} {be} training in {v} instead.
+            {S} changed {his} sport and go{es} in for {v} now.
+            {P} old sport is history, a new coach got {him} into {v}.
         """,
         change_held="""
             {S} moved on from {old} to {v}.
@@ -423,6 +447,14 @@ TASTES = (
             {S} relax{es} with {v} after work.
             {S} discovered {v} during the holidays and love{s} it.
             For fun, {S} choose{s} {v}.
+            {v} is how {S} pass{es} the time when there's no work.
+            As a pastime, {S} took up {v}.
+            Once the work is done, {S} devote{s} the rest of the day to {v}.
+            {S} unwind{s} best with some {v}.
+            On a free day you can be sure {S} {be} busy with {v}.
+            {P} passion outside of work is {v}.
+            {S} could talk for hours about {v}, the pastime {he} love{s}.
+            If {S} had more leisure time, all of it would go into {v}.
         """,
         tell_held="""
             {P} pastime is {v}.
@@ -436,6 +468,18 @@ TASTES = (
             Which hobby {do} {S} have?
             What's {P} favourite hobby?
             Do you remember {P} hobby?
+            How {do} {S} pass the time when there's no work?
+            I can't recall what pastime {S} {have}.
+            Name {P} leisure activity.
+            {P} pastime again, what was it?
+            What occupies {O} on a free evening?
+            A form has a field for {P} interests. What pastime goes in there?
+            Someone asks what {S} do{es} for fun. What should I say?
+            Can you tell me the leisure pursuit {S} {be} passionate about?
+            With what activity {do} {S} unwind after a long day?
+            Friends want to give {O} something useful for {his} pastime. Which one is that?
+            What do I do just for pleasure?
+            If {S} had a whole week off, to what pastime would {he} devote it?
         """,
         ask_held="""
             What {do} {S} do for fun?
@@ -450,6 +494,10 @@ TASTES = (
             {S} stopped with {old}, {his} hobby is {v} now.
             {S} got bored of {old} and switched to {v}.
             {P} new hobby is {v}.
+            {S} lost interest in {old} and devote{s} {his} free time to {v} these days.
+            {old} is a thing of the past, {S} pass{es} the time with {v} instead.
+            {S} {have} taken up {v} as a new pastime and dropped the previous one.
+            {P} leisure time belongs to {v} from now on.
         """,
         change_held="""
             {S} swapped {old} for {v} as a hobby.
@@ -479,6 +527,14 @@ TASTES = (
             {S} bought {av} and take{s} lessons.
             {S} play{s} the {v}, not the {other}.
             The neighbours hear {O} play the {v} at night.
+            The {v} is what {S} make{s} music on.
+            {S} took up the {v} and {have} been practising ever since.
+            At parties {S} like{s} to perform something on the {v}.
+            {P} music teacher shows {him} how to master the {v}.
+            Of all instruments, {S} picked the {v} to learn.
+            If your orchestra needs someone on the {v}, ask {O}.
+            {S} {have} lessons on the {v} at the music school.
+            Give {O} {av} and {he} will perform a tune for you.
         """,
         tell_held="""
             {S} can play the {v}.
@@ -492,6 +548,18 @@ TASTES = (
             What is {P} instrument?
             Which musical instrument can {S} play?
             Do you remember which instrument {S} play{s}?
+            What {do} {S} make music on?
+            It has slipped my mind what instrument {S} practise{s}.
+            Remind me of the instrument {S} took up.
+            {P} instrument again, which one?
+            What would {S} bring along to a band rehearsal to play on?
+            The conductor asks what {S} would play in the orchestra. What do I answer?
+            Did I mention the instrument {S} {have} lessons in?
+            Which sound do the neighbours hear when {S} practise{s}?
+            The music school wants to know what {S} {be} going to be taught. Which instrument do I put down?
+            Someone is looking for musicians. On what instrument could {S} help out?
+            What instrument did I learn?
+            On which instrument could {S} perform a solo?
         """,
         ask_held="""
             What musical instrument {do} {S} play?
@@ -506,6 +574,9 @@ TASTES = (
             {S} gave up the {old} and play{s} the {v} now.
             {S} switched from the {old} to the {v}.
             Actually, {S} play{s} the {v}.
+            Instead of the {old}, {S} {have} lessons on the {v} these days.
+            {S} changed instruments and practise{s} the {v} from now on.
+            In the band {S} {have} a new role, {he} play{s} the {v} now.
         """,
         change_held="""
             {S} sold the {old} and took up the {v}.
@@ -525,6 +596,14 @@ TASTES = (
             The language {S} {be} learning is {v}.
             {P} next exam is in {v}, the language {he} {be} learning.
             {S} practise{s} {v} with an app.
+            {v} is the language {S} {be} trying to master.
+            {S} signed up for lessons in {v}.
+            Every evening {S} cram{s} vocabulary in {v}.
+            The grammar of {v} gives {O} a headache, but {he} keep{s} learning.
+            One day {S} would like to hold a whole conversation in {v}, hence the lessons.
+            {P} teacher says {he} {be} making good progress in {v}.
+            At the language school {S} go{es} to the class for {v}.
+            To keep {his} brain fit, {S} {have} taken up {v} as a foreign language.
         """,
         tell_held="""
             {S} {have} signed up for {v} lessons.
@@ -538,6 +617,18 @@ TASTES = (
             Which language {do} {S} want to speak?
             What language course {be} {S} taking?
             Do you remember which language {Sm} learning?
+            What foreign tongue {do} {S} take lessons in?
+            I keep forgetting which language {S} signed up for.
+            Quick, name the language {S} {be} trying to master.
+            {P} language class again, which one was it?
+            Vocabulary from what language {be} {S} cramming?
+            The bookshop asks for what language {S} need{s} a textbook. What do I say?
+            Have I told you the tongue {S} would like to be fluent in one day?
+            A language school wants to know what {S} came to learn. What do I tick?
+            Friends want to greet {O} in the language {he} {be} picking up. Which is it?
+            Grammar of what language gives {O} a headache in class?
+            What am I taking language lessons in?
+            What foreign language is {P} teacher trying to get into {his} head?
         """,
         ask_held="""
             What language {do} {S} practise?
@@ -551,6 +642,10 @@ TASTES = (
             {S} stopped learning {old} and started {v}.
             {S} {be} learning {v} now instead of {old}.
             Actually, the language {S} {be} learning is {v}.
+            {S} dropped out of the class in {old} and signed up for {v}.
+            Lessons in {old} were too dull for {O}, so {he} {be} trying to master {v} now.
+            {S} changed {his} language course and take{s} lessons in {v} these days.
+            From now on {S} cram{s} vocabulary in {v}, the previous language is history.
         """,
         change_held="""
             {S} dropped {old} and picked up {v}.
@@ -570,6 +665,14 @@ TASTES = (
             The doctor says {Sm} allergic to {v}.
             {Sm} not allergic to {other}, but to {v}.
             Careful, {v} would make {O} sick, it's an allergy.
+            {P} skin starts to itch after any contact with {v}.
+            Even a trace of {v} triggers {P} allergy.
+            {S} react{s} to {v} with hives and a swollen throat.
+            The allergen {S} must watch out for is {v}.
+            With {v} nearby, {S} start{s} sneezing, since {he} {have} an allergy.
+            Under allergies on the medical form, {S} wrote {v}.
+            Blood tests showed that {P} immune system overreacts to {v}.
+            If {S} ever swell{s} up like a balloon, blame {v} and that old allergy.
         """,
         tell_held="""
             {S} {have} to avoid {v} because of an allergy.
@@ -583,6 +686,18 @@ TASTES = (
             What is {P} allergy?
             What {do} {S} have to avoid?
             Do you remember what {Sm} allergic to?
+            Which substance triggers {P} allergic reactions?
+            I can't recall what {S} {be} allergic to, can you help?
+            Name the allergen {P} immune system can't handle.
+            {P} allergy again, what was it to?
+            A nurse wants to hear about {P} allergies. What should I tell her?
+            What makes {O} break out in hives?
+            Did I mention which allergen is dangerous for {O}?
+            What could send {O} to hospital with anaphylactic shock?
+            The form has a line for allergies, what goes there for {O}?
+            Please look up the trigger on {P} allergy card.
+            What {do} {S} react to with itching and swelling?
+            If I start sneezing and my throat swells, what did I come too close to?
         """,
         ask_held="""
             What could cause {O} an allergic reaction?
@@ -596,6 +711,10 @@ TASTES = (
             {Sm} not allergic to {old} after all, but to {v}.
             The test came back, {Sm} allergic to {v}, not {old}.
             Correction: {P} allergy is to {v}.
+            {S} outgrew the {old} allergy, these days it's {v} that {he} can't tolerate.
+            Forget the allergy to {old}, the real trigger for {O} is {v}.
+            The doctors got it wrong at first, {P} true allergen is {v}.
+            A new skin test cleared {old} and found that {S} react{s} to {v}.
         """,
         change_held="""
             It turns out {S} react{s} to {v}, not to {old}.
@@ -623,6 +742,14 @@ TASTES = (
             Please don't serve {O} {v}, {he} can't stand it.
             The only food {S} dislike{s} is {v}.
             Just the smell of {v} makes {O} sick.
+            To {O}, nothing tastes worse than {v}.
+            {S} would rather go hungry than eat {v}.
+            Whenever {v} lands on the table, {S} leave{s} the room in disgust.
+            The dish {S} loathe{s} most of all is {v}.
+            Since childhood {S} {have} despised {v}.
+            If there's {v} for dinner, {S} will order a pizza instead.
+            {S} think{s} {v} tastes awful.
+            Ever since the school canteen, the thought of {v} makes {O} shudder.
         """,
         tell_held="""
             {S} {be} no friend of {v}.
@@ -636,6 +763,18 @@ TASTES = (
             Which food {do} {S} dislike?
             What {do} {S} never eat?
             Do you remember which food {S} hate{s}?
+            Which dish would {S} refuse at any dinner table?
+            I can't recall which dish {S} find{s} disgusting.
+            Name the meal {S} loathe{s} the most.
+            {P} most detested dish again?
+            Someone is cooking for {O} tonight. Which dish would be a terrible idea?
+            What tastes awful to {O}?
+            Did I ever say which meal makes {O} go yuck?
+            What should nobody put on {P} plate, because {he} simply won't like it?
+            Tell me the one food {S} would push to the side of the plate in disgust.
+            Which item on the menu {do} {S} despise?
+            What's the worst thing anyone could cook for {O}, purely as a matter of taste?
+            Which food do I think is gross?
         """,
         ask_held="""
             What dish should nobody serve {O}?
@@ -650,6 +789,10 @@ TASTES = (
             {S} got used to {old}, but now {he} can't stand {v}.
             Actually, it's not {old} that {S} hate{s}, it's {v}.
             {S} like{s} {old} now, but {he} hate{s} {v}.
+            {S} made peace with {old}, the dish {he} loathe{s} these days is {v}.
+            {P} taste has changed, by now the food {he} despise{s} most is {v}.
+            That was wrong earlier, {S} {dont} mind {old}, {he} detest{s} {v}.
+            Serving {old} to {O} is fine again, just never serve {v}.
         """,
         change_held="""
             {S} meant {v}, not {old}, when {he} talked about bad food.
@@ -676,6 +819,14 @@ TASTES = (
             {S} cook{s} everything {v}.
             {S} follow{s} a {v} diet.
             {P} doctor put {him} on a {v} diet.
+            For health reasons {S} stick{s} to {av} diet.
+            {P} eating plan is strictly {v}.
+            When {S} shop{s} for groceries, everything has to be {v}.
+            Only {v} dishes end up on {P} plate.
+            At restaurants {S} always ask{s} for the {v} menu.
+            The nutritionist told {O} to keep all meals {v}.
+            Anything {S} order{s} must be {v}, those are {his} dietary rules.
+            Going {v} was the best decision {S} ever made about food.
         """,
         tell_held="""
             {S} stick{s} to a {v} diet.
@@ -689,6 +840,18 @@ TASTES = (
             What kind of meals {do} {S} eat?
             What diet {be} {S} on?
             Do you remember {P} diet?
+            What sort of eating plan {be} {S} following?
+            I can't recall which dietary rules {S} stick{s} to.
+            Name the diet {S} {be} keeping to.
+            {P} eating regime again, what was it called?
+            The caterer asks about {P} dietary requirements. What do I reply?
+            In one dietary term, how would you describe the way {S} eat{s}?
+            Did I mention what type of food plan {P} doctor recommended?
+            A restaurant wants to know which special menu {S} need{s}. What should I say?
+            Which label should {P} ready meals carry?
+            What kind of cookbook would suit {P} diet?
+            Please tell the cook which special diet applies to {O}.
+            The airline offers special meals, so which type fits my diet?
         """,
         ask_held="""
             What sort of diet {do} {S} keep?
@@ -703,6 +866,10 @@ TASTES = (
             {S} gave up the {old} diet, {he} eat{s} {v} food now.
             {P} diet is {v} now, not {old}.
             {S} switched to a {v} diet.
+            {S} dropped the {old} eating plan and went {v} instead.
+            {P} days of {old} meals are over, {he} keep{s} to {v} food these days.
+            Since last week {P} meals have been {v}, that's a new diet.
+            The nutritionist changed {P} plan, so every meal must be {v} from now on.
         """,
         change_held="""
             {S} moved from {old} meals to {v} ones.

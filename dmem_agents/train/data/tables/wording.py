@@ -29,6 +29,22 @@ OPENINGS = Phrases(
     {x} Thanks!
     {x} Just saying.
     {x} Isn't that funny?
+    In case it helps later, {x}
+    Fun fact: {x}
+    You may have guessed it already, but {x}
+    Speaking of which, {x}
+    To be honest, {x}
+    Good morning, {x}
+    I should probably mention that {x}
+    It just came to my mind that {x}
+    As I told a friend yesterday, {x}
+    A little update from my side: {x}
+    {x} You might need this later.
+    {x} Write that down somewhere.
+    {x} I'll ask you about it another time.
+    {x} Anyway, how are you?
+    {x} Did you get that?
+    {x} That's all for now.
     """,
     """
     You should know that {x}
@@ -125,6 +141,19 @@ QUESTION_OPENINGS = Phrases(
     Let me test you: {x}
     {x} Please answer briefly.
     Okay, {x}
+    I have a question for you: {x}
+    My memory is terrible, {x}
+    Wait, {x}
+    Good evening, {x}
+    Just to be sure, {x}
+    Somebody just asked me this: {x}
+    Excuse me, {x}
+    I have to fill in a form, so {x}
+    {x} I can't remember.
+    {x} It's kind of urgent.
+    {x} I know I told you once.
+    {x} One short line is enough.
+    {x} Thanks in advance.
     """,
     """
     Say, {x}

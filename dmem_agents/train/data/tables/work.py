@@ -20,6 +20,12 @@ WORK = (
             By trade, {Sm} {av}.
             {P} profession is {v}.
             I work as {av}, not as {av_other}.
+            {P} business card has the job title {v} on it.
+            As {av}, {S} {have} a lot to do every week.
+            {S} chose a career as {av} right after school.
+            Professionally speaking, {S} {be} {av}.
+            Five days a week {S} {be} busy being {av}, because that's {his} job.
+            Working as {av} pays {P} bills.
         """,
         tell_held="""
             {P} occupation is {v}.
@@ -35,6 +41,18 @@ WORK = (
             What is {P} profession?
             Which job {do} {S} have?
             Do you remember what {P} job is?
+            What line of work {be} {S} in?
+            I'm not sure anymore what {P} occupation is.
+            {P} trade, once more please?
+            Look up what {S} earn{s} {his} money as.
+            Did I say what {S} {do} professionally?
+            A form wants {P} occupation. What goes in there?
+            What job title is on {P} business card?
+            Which career did {S} choose?
+            At a party someone asks about {P} line of work. What's the answer?
+            In what role {do} {S} make a living?
+            Which vocation {do} {S} follow from nine to five?
+            What {be} {S} by trade?
         """,
         ask_held="""
             What's {P} occupation?
@@ -50,6 +68,9 @@ WORK = (
             {S} changed jobs, {he} work{s} as {av} now.
             {Sm} not {av_old} anymore, {he} {be} {av}.
             Actually, {S} work{s} as {av}.
+            {P} career as {old} is over, {he} make{s} {his} money as {av} now.
+            {P} occupation used to be {old}, today it is {v}.
+            {P} line of work has changed, the new job title is {v}.
         """,
         change_held="""
             {P} new job is that of {av}.
@@ -70,6 +91,12 @@ WORK = (
             The company {S} work{s} for is {v}.
             {S} signed a contract with {v}.
             {P} office badge says {v}.
+            {P} salary is paid by {v}.
+            {v} is the company that hired {O}.
+            The logo on {P} payslip belongs to {v}, where {he} work{s}.
+            Since last summer {S} {have} had a desk at {v}.
+            Among the employees of {v} you can find {O}.
+            {S} commute{s} by train to {his} office at {v}.
         """,
         tell_held="""
             {Sm} employed by {v}.
@@ -83,6 +110,18 @@ WORK = (
             Which company {do} {S} work for?
             What is {P} employer?
             Do you remember which company {S} work{s} at?
+            Which firm {be} {S} employed by?
+            I can't recall which company {S} {be} with.
+            So {P} company was which one?
+            Write down which business pays {P} salary.
+            Can you still tell whose staff {S} belong{s} to?
+            The bank wants to know {P} current employer. What do I write?
+            Which logo is on {P} company badge?
+            At what firm {do} {S} have {his} desk?
+            Which organisation {do} {S} give {his} working hours to?
+            With which company did {S} sign an employment contract?
+            {P} payslip was issued by which corporation?
+            Which company counts {O} among its employees?
         """,
         ask_held="""
             What company employs {O}?
@@ -97,6 +136,10 @@ WORK = (
             {S} left {old} and work{s} for {v} now.
             {S} switched from {old} to {v}.
             {P} new employer is {v}.
+            {S} resigned from {old} and got hired by {v}.
+            {Sm} no longer with {old}, {his} salary comes from {v} now.
+            {S} joined a different company, namely {v}.
+            {P} payslip used to come from {old}, but now it comes from {v}.
         """,
         change_held="""
             {S} quit {old} and joined {v}.
@@ -117,6 +160,14 @@ WORK = (
             {S} joined project {v} in March.
             {S} named {his} project {v}.
             The code name of {P} project is {v}.
+            {v} is the project {S} {be} responsible for at work.
+            Most of {P} working hours go into a project by the name of {v}.
+            Since last month {S} {have} been assigned to project {v}.
+            The project that keeps {O} up at night goes by the name of {v}.
+            At the office everybody refers to {P} project as {v}.
+            After a long discussion, {v} was picked as the name for {P} project.
+            My current project at work? It runs under the title {v}.
+            Whenever {S} talk{s} about {his} project, it's {v} that {he} mean{s}.
         """,
         tell_held="""
             {P} current project goes by {v}.
@@ -130,6 +181,18 @@ WORK = (
             Which project {be} {S} working on?
             What is the code name of {P} project?
             Do you remember {P} project's name?
+            Under what title does {P} project run?
+            I can't recall which project {S} {be} assigned to.
+            Name the project that keeps {O} busy at work.
+            {P} project, how was it named again?
+            A status report wants the name of {P} project. What should I write?
+            Someone asks what {S} call{s} {his} project. What do I answer?
+            Did I mention the name {P} project goes by?
+            Which project can count {O} among its members?
+            What name did {P} project get?
+            To which project {do} {S} devote {his} working hours?
+            Help me out, what's that project of mine called?
+            I need the title of the project {S} {be} part of, please.
         """,
         ask_held="""
             What project {do} {S} work on?
@@ -143,6 +206,10 @@ WORK = (
             {P} project was renamed from {old} to {v}.
             {S} moved from project {old} to project {v}.
             {P} project is called {v} now.
+            Forget {old}, the project {S} {be} on these days is {v}.
+            {P} project carries a different name since Monday, namely {v}.
+            {S} handed project {old} over to a colleague and took on {v}.
+            They gave {P} project a new title, and from now on it runs as {v}.
         """,
         change_held="""
             {P} project isn't {old} anymore, it's {v}.
@@ -163,6 +230,14 @@ WORK = (
             {P} thesis is due on {v}.
             {P} boss wants everything done by {v}, that's the deadline.
             {S} {have} time until {v}, then it's due.
+            {v} is the last day for {O} to submit the work.
+            Everything {S} {be} working on has to be delivered no later than {v}.
+            The client gave {O} until {v} to get it all done.
+            {P} work has to be on the boss's table by {v} at the latest.
+            Please note that {v} is the cut-off date for {P} report.
+            {S} {be} under pressure because the submission date is {v}.
+            If {S} {dont} deliver by {v}, it will be too late.
+            I've got to submit the whole thing by {v}, no excuses.
         """,
         tell_held="""
             {P} submission has to be in by {v}.
@@ -176,6 +251,18 @@ WORK = (
             By when {do} {S} have to finish?
             When is {P} report due?
             Do you remember {P} deadline?
+            What's the last possible date for {O} to submit the work?
+            I forgot the cut-off date {S} {have} to respect. Which one is it?
+            Tell me the due date of {P} work.
+            {P} due date again, please?
+            Until what date {do} {S} have time to deliver?
+            Someone wants to know how long {S} can still work on the report. What's the final date?
+            Did I say which date {P} work must be ready by?
+            How long have I got before everything is due?
+            The boss is asking for the submission date of {P} report. What do I tell him?
+            On what date does {P} time run out for handing things in?
+            Could you look up the date {S} must not overrun with {his} work?
+            Which date should I circle in red as {P} final submission day?
         """,
         ask_held="""
             On which date is {P} deadline?
@@ -189,6 +276,10 @@ WORK = (
             {P} deadline was moved from {old} to {v}.
             {P} deadline is {v} now.
             Good news, {P} deadline was extended to {v}.
+            Instead of {old}, {S} now {have} until {v} to hand everything in.
+            The due date of {P} report is no longer {old}, it was changed to {v}.
+            {S} asked for a different submission date and got {v}.
+            They rescheduled the date {P} work is due, and {v} is the new limit.
         """,
         change_held="""
             {P} deadline shifted to {v}.
@@ -209,6 +300,14 @@ WORK = (
             {S} got a budget of {v} approved.
             {P} limit is {v}, more is not in the budget.
             The budget {S} {have} is {v}.
+            {v} is all the money {S} {have} available for this.
+            The spending limit {S} set for the purchase is {v}.
+            {S} {dont} want to pay more than {v}.
+            There's {v} set aside for {P} purchase.
+            With {v} in total to spend, {S} will have to plan carefully.
+            Anything above {v} would be too expensive for {O}.
+            The money {S} {was} allotted for all this comes to {v}.
+            I can afford {v} and not a cent more.
         """,
         tell_held="""
             {S} {be} working with a budget of {v}.
@@ -222,6 +321,18 @@ WORK = (
             How big is {P} budget?
             What's the budget {S} {have}?
             Do you remember {P} budget?
+            What amount of money {do} {S} have available for this?
+            I can't remember the spending limit {S} {have} to stick to.
+            State the sum {S} may spend.
+            {P} price limit, what was it again?
+            What's the maximum {S} can afford to pay?
+            The salesman asks how much money {S} want{s} to lay out. What should I say?
+            Did I tell you what sum is set aside for {P} purchase?
+            How expensive may it get for {O} at most?
+            A form wants {P} available funds. Which amount goes in there?
+            Above which amount would it be too costly for {O}?
+            How much cash am I allowed to use up?
+            Where's the financial ceiling for {O}?
         """,
         ask_held="""
             How much money {do} {S} have to spend?
@@ -235,6 +346,10 @@ WORK = (
             {P} budget was raised from {old} to {v}.
             {P} budget is {v} now.
             {P} budget was cut to {v}.
+            Instead of {old}, {S} may now spend {v}.
+            {S} did the sums again and changed {his} spending limit to {v}.
+            Scrap the {old}, the amount {S} can spend is {v} from now on.
+            Things have changed, and {S} {have} {v} available to spend these days.
         """,
         change_held="""
             {P} budget changed to {v}.
@@ -256,6 +371,14 @@ WORK = (
             {S} {be} a fan of the {v}.
             {S} bought tickets to see the {v}, {his} team.
             {P} whole family roots for the {v}.
+            The {v} can always count on {P} support.
+            When it comes to clubs, {P} heart belongs to the {v}.
+            On match day {S} root{s} for the {v} as loud as {he} can.
+            {S} wear{s} the jersey of the {v} with pride.
+            No other team means as much to {O} as the {v} do.
+            Ever since childhood {S} {have} been following the {v} through wins and defeats.
+            If the {v} lose, {P} day is ruined.
+            Go, {v}! That's the team {S} back{s}.
         """,
         tell_held="""
             {S} back{s} the {v} every season.
@@ -269,6 +392,18 @@ WORK = (
             What team {be} {S} a fan of?
             Who {do} {S} cheer for?
             Do you remember which team {S} support{s}?
+            Which club can count on {P} support?
+            Whose games {do} {S} always follow?
+            It has slipped my mind which team {S} root{s} for.
+            Remind me of the team that has {P} heart.
+            {P} team again, who were they?
+            For whom {do} {S} keep {his} fingers crossed on match day?
+            Grandma is buying {O} a fan scarf. Which club should be on it?
+            Have I told you the team {S} back{s}?
+            Whose jersey would {S} put on for a game?
+            Someone at the stadium asks who {S} side{s} with. What's the right reply?
+            Whose victory makes {O} jump for joy?
+            Who am I rooting for, which team?
         """,
         ask_held="""
             What team {do} {S} root for?
@@ -283,6 +418,10 @@ WORK = (
             {S} {be} not a fan of the {old} anymore, {he} support{s} the {v} now.
             {S} cheer{s} for the {v} now instead of the {old}.
             {P} new team is the {v}.
+            {S} turned {his} back on the {old} and follow{s} the {v} these days.
+            The {old} have lost {O} as a fan, {his} heart belongs to the {v} now.
+            {S} changed sides and root{s} for the {v} these days.
+            These days it's the {v} who can count on {P} support.
         """,
         change_held="""
             {S} gave up on the {old} and back{s} the {v} now.
@@ -302,6 +441,13 @@ WORK = (
             {P} next meeting will be on {v}.
             Put it in the calendar: {P} meeting is on {v}.
             {S} {have} to prepare for the meeting on {v}.
+            Keep {v} free for {O}, that's when the meeting takes place.
+            {P} meeting falls on {v} this time.
+            The colleagues want to sit down with {O} for a meeting on {v}.
+            On {v} {S} will be sitting in a meeting.
+            For the meeting, {P} team agreed on {v}.
+            The day that {S} {have} blocked for the meeting is {v}.
+            Don't plan anything else for {v}, because {S} {have} to be in that meeting.
         """,
         tell_held="""
             {v} is the day of {P} meeting.
@@ -315,6 +461,18 @@ WORK = (
             What day is {P} meeting?
             Which day {do} {S} have the meeting?
             Do you remember when {P} meeting is?
+            For which weekday did {S} schedule the meeting?
+            I keep forgetting what weekday {P} meeting falls on.
+            Quick, name the weekday of {P} meeting.
+            {P} meeting again, which day of the week?
+            On what day {do} {S} have to sit down with the others for the meeting?
+            A colleague wants to know what day {S} will be in the meeting. What do I tell her?
+            Do you happen to know the weekday that's blocked for {P} meeting?
+            Which day of the week should stay free because of {P} meeting?
+            What weekday did they fix for the meeting with {O}?
+            What day of the week am I meeting the team?
+            The calendar asks for the day of {P} meeting. What goes in there?
+            Which day {be} {S} expected in the meeting room?
         """,
         ask_held="""
             On what weekday is {P} meeting?
@@ -328,6 +486,10 @@ WORK = (
             {P} meeting was moved from {old} to {v}.
             {P} meeting is on {v} now.
             They shifted {P} meeting to {v}.
+            Instead of {old}, {P} meeting will take place on {v}.
+            {S} can't make it on {old}, so the meeting was rescheduled for {v}.
+            The day of {P} meeting has changed, it's on {v} after all.
+            The others had no time, and so {P} meeting had to switch to {v}.
         """,
         change_held="""
             {P} meeting got rescheduled to {v}.
@@ -348,6 +510,14 @@ WORK = (
             {S} booked the dentist for {v}.
             {P} slot at the dentist is {v}.
             The dentist gave {O} a slot at {v}.
+            At {v} {S} will be sitting in the dentist's chair.
+            {v} is the time {S} {be} due at the dentist's.
+            The dental practice put {O} down for {v}.
+            {P} dental checkup begins at {v} sharp.
+            {S} must not be late, because the dentist will see {him} at {v}.
+            According to the reminder card, {P} teeth get checked at {v}.
+            When the clock shows {v}, it's {P} turn at the dentist.
+            {S} agreed with the dental clinic on {v} for the checkup.
         """,
         tell_held="""
             {P} dentist can see {him} at {v}.
@@ -361,6 +531,18 @@ WORK = (
             At what time {do} {S} have to be at the dentist?
             When {do} {S} have to be at the dentist?
             Do you remember the time of {P} dentist appointment?
+            At what hour is the dentist expecting {O}?
+            I forgot what time the dentist will see {O}.
+            Give me the exact time of {P} dental visit.
+            {P} dentist slot, what time again?
+            What time does {P} dental checkup begin?
+            The receptionist asks when {P} tooth appointment starts. What do I tell her?
+            Did I say what time {S} will be sitting in the dentist's chair?
+            I want to set an alarm for {P} visit to the dentist. For what time is it booked?
+            How late is it when {P} turn comes at the dental practice?
+            For what time did {S} book the dentist?
+            By what time must I show up at the dental clinic?
+            On the clock, when {be} {S} due at the dentist's?
         """,
         ask_held="""
             What time does the dentist expect {O}?
@@ -374,6 +556,10 @@ WORK = (
             {P} dentist appointment was moved from {old} to {v}.
             {P} dentist appointment is at {v} now.
             The dentist moved {P} appointment to {v}.
+            Instead of {old}, {S} {have} to show up at the dentist's at {v}.
+            The dental practice called, {P} checkup starts at {v} and not at {old}.
+            {S} asked the dentist for a different time and got {v}.
+            There was a change at the dental clinic, they will see {O} at {v}.
         """,
         change_held="""
             {P} dentist can only see {O} at {v}, not at {old}.
@@ -394,6 +580,12 @@ WORK = (
             {S} got {his} diploma at {v}.
             {S} spent four years at {v}.
             {S} {was} a student at {v}.
+            {S} attended {v} before starting to work.
+            Back in {his} student days {S} {was} enrolled at {v}.
+            The alumni list shows that {v} counts {O} among its former students.
+            The university that awarded {O} the degree was {v}.
+            {S} still meet{s} old friends from {v}, where {he} took {his} exams.
+            It was at {v} that {S} sat through all those lectures.
         """,
         tell_held="""
             {P} alma mater is {v}.
@@ -407,6 +599,18 @@ WORK = (
             What is {P} university?
             Where did {S} graduate?
             Do you remember which university {S} went to?
+            At which university did {S} earn {his} degree?
+            I can't recall the name of {P} alma mater.
+            Please state the university {S} attended.
+            {P} uni again, which one was it?
+            Which school awarded {O} the degree?
+            A job application wants the name of {P} university. What goes in there?
+            Someone asks from what college {S} {have} {his} diploma. What should I say?
+            Did I let you know the university {S} {was} enrolled at?
+            Which institution can call {O} one of its alumni?
+            On what campus did {S} spend {his} student days?
+            Where was I enrolled as a student?
+            Whose lecture halls did {S} sit in as a student?
         """,
         ask_held="""
             What university did {S} attend?
@@ -431,6 +635,14 @@ WORK = (
             {S} wrote {his} thesis in {v}.
             {S} chose {v} as a major.
             {P} field of study is {v}.
+            {v} was the subject {S} picked at university.
+            As a student, {S} specialised in {v}.
+            {P} diploma says {v} in big letters.
+            {S} sat through years of lectures on {v} to earn {his} degree.
+            The discipline {S} took {his} final exams in was {v}.
+            {S} {have} an academic background in {v}.
+            Out of all the courses on offer, {v} was the one {S} signed up for as a major.
+            Thanks to {his} studies, {S} know{s} a lot about {v}.
         """,
         tell_held="""
             {P} field is {v}.
@@ -444,6 +656,18 @@ WORK = (
             What is {P} degree in?
             Which subject did {S} choose?
             Do you remember what {S} studied?
+            In what field did {S} earn the degree?
+            I'm no longer sure what discipline {S} specialised in at university.
+            Just tell me the subject on {P} diploma.
+            {P} field of study again, what was it?
+            What {have} {S} got {his} diploma in?
+            A form wants {P} field of study. What goes in there?
+            Someone asks what {S} read at college. What should I say?
+            Have you noted down which major {S} picked?
+            Lectures on what topic filled {P} student days?
+            About what academic field {do} {S} know most thanks to {his} studies?
+            What am I academically trained in?
+            Which discipline was {P} thesis about?
         """,
         ask_held="""
             What is {P} field of study?
@@ -468,6 +692,14 @@ WORK = (
             They gave {O} desk {v}.
             {P} workplace is desk {v}.
             {S} {have} desk {v} by the window.
+            Desk {v} belongs to {O}.
+            {S} work{s} at desk {v} most of the time.
+            On the seating plan, {P} name is next to number {v}, that's the desk.
+            The sticker on {P} desk shows the number {v}.
+            If you need {O} in the office, come to desk {v}.
+            Mail for {O} should go to desk number {v}.
+            When {S} started the job, desk {v} was assigned to {him}.
+            Number {v} is the desk where {S} keep{s} all {his} things.
         """,
         tell_held="""
             {S} can be found at desk {v}.
@@ -481,6 +713,18 @@ WORK = (
             At which desk {do} {S} sit?
             Which desk {do} {S} have?
             Do you remember {P} desk number?
+            What number is written on {P} desk?
+            I've lost track of which desk {S} {was} given.
+            Tell me the number of the desk {S} work{s} at.
+            {P} desk again, which number?
+            Where in the office can people find {O}, at which desk?
+            The courier asks for {P} desk. What number should I tell him?
+            Can you tell me the number of {P} place in the office?
+            Which desk is reserved for {O}?
+            The seating plan needs a number next to {P} name. Which one?
+            Behind which desk {do} {S} spend {his} office hours?
+            To what desk number should the mail for {O} go?
+            At what numbered desk am I placed?
         """,
         ask_held="""
             What desk {do} {S} use?
@@ -494,6 +738,10 @@ WORK = (
             {S} moved from desk {old} to desk {v}.
             {P} desk is number {v} now.
             {P} new desk number is {v}.
+            {S} left desk {old} and sit{s} at number {v} these days.
+            Don't look for {O} at desk {old}, the new place is desk {v}.
+            {S} had to change seats and work{s} at desk {v} now.
+            After the move, the seating plan has {O} at desk {v}.
         """,
         change_held="""
             {S} swapped desk {old} for desk {v}.
