@@ -26,6 +26,7 @@ DEFAULT_TASKS: Mapping[str, float] = {
     "reconstruct": 0.15,
     "unknown": 0.08,
     "preference": 0.07,
+    "acknowledge": 0.05,
 }
 """Weight of each task when nothing else is said."""
 _ATTEMPTS = 200
@@ -48,7 +49,7 @@ class AgentLife:
     distractors: tuple[int, int] = (0, 3)
     """Fewest and most turns that tell nothing."""
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TASKS))
-    """Weight of each task: recall, update, reconstruct, unknown, preference."""
+    """Weight of each task: recall, update, reconstruct, unknown, preference, acknowledge."""
     attributes: tuple[str, ...] = ()
     """Only these attributes; empty for all."""
     third_person: float = 0.35
@@ -106,7 +107,7 @@ class AgentLife:
         facts, distractors = rng.randint(*self.facts), rng.randint(*self.distractors)
         if task == "reconstruct":
             facts, distractors = min(facts, 3), min(distractors, 1)
-        if task == "unknown" and rng.random() < 0.15:
+        if task in ("unknown", "acknowledge") and rng.random() < 0.15:
             facts, distractors = 0, max(distractors, 1)
         return self._make_all(task, rng, facts, distractors, self.unseen_value, self.unseen_phrasing, "mixed")
 
@@ -165,6 +166,12 @@ class AgentLife:
     ) -> Episode:
         """An open request ("Plan my dinner.") whose answer must contain a told preference."""
         return self._make("preference", rng, facts, distractors, unseen_value, unseen_phrasing, "mixed")
+
+    def acknowledge_episode(
+        self, rng: random.Random, *, facts: int = 2, distractors: int = 2, unseen_phrasing: bool = True
+    ) -> Episode:
+        """A statement of something new, to which the answer is a short "Got it."; `facts` were told before."""
+        return self._make("acknowledge", rng, facts, distractors, False, unseen_phrasing, "mixed")
 
     def reconstruct_episode(
         self, rng: random.Random, *, facts: int = 1, distractors: int = 0, unseen_phrasing: bool = True
@@ -238,7 +245,7 @@ class _Draft:
         """An episode and further questions about its past, or None when the drawn facts don't allow a fair one."""
         rng, life = self.rng, self.life
         keys = life.attributes or tuple(ATTRIBUTES)
-        extra = 1 if self.task == "unknown" else 0
+        extra = 1 if self.task in ("unknown", "acknowledge") else 0
         facts = draw_facts(
             rng,
             life.split,
@@ -310,6 +317,8 @@ class _Draft:
         if self.task == "unknown":
             question, _ = teller.ask(asked, self.rng.choice(teller.questions(asked)), "")
             return question, self.rng.choice(wording.UNTOLD), ""
+        if self.task == "acknowledge":
+            return teller.state(asked), self.rng.choice(wording.ACKNOWLEDGEMENTS.of("train")), ""
         return self._recall(teller, asked)
 
     def _recall(self, teller: Telling, asked: Fact) -> tuple[str, str, str]:

@@ -91,6 +91,10 @@ class Telling:
                 self._pieces.append(self._piece(*slot))
             position += 1
 
+    def state(self, fact: Fact) -> str:
+        """A message that tells one more fact."""
+        return capitalised(self._statement(fact, self._statements(fact)))
+
     def ask(self, fact: Fact, question: str, answer: str) -> tuple[str, str]:
         """The question and its answer, about the fact's owner as the conversation knows them."""
         mine, yours = Voice.first(), Voice.second()

@@ -88,6 +88,14 @@ def test_what_was_never_said_is_answered_honestly() -> None:
         assert made.value == ""
 
 
+def test_a_statement_of_something_new_is_acknowledged() -> None:
+    for made in only("acknowledge", split="test", tools=0.0, distractors=(0, 0)):
+        assert made.target.content in ACKNOWLEDGEMENTS.of("train")
+        assert made.visible[-1].content not in texts(made)
+        assert ATTRIBUTES[str(made.cell["attribute"])].key == made.cell["attribute"]
+        assert "?" not in made.visible[-1].content or ":" in made.visible[-1].content
+
+
 def test_a_preference_is_asked_for_without_naming_its_attribute() -> None:
     for made in only("preference"):
         assert made.value in made.target.content
