@@ -24,7 +24,7 @@ class Episode:
     value: str = ""
     """The exact string that a correct answer contains; empty when there is none."""
     task: str
-    """What is practised: recall, update, reconstruct, unknown, preference, acknowledge, persona, squad, hotpot or babi."""
+    """What is practised: a task of `AgentLife`, or persona, squad, hotpot or babi."""
     cell: Mapping[str, int | str | bool] = field(default_factory=dict)
     """How hard it is: facts, distractors, unseen_value, unseen_phrasing, attribute, person."""
 

@@ -13,6 +13,7 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.train.data import SPLITS, AgentLife, Episode, Mixture, Split, episode
 from dmem_agents.train.data.tables import ATTRIBUTES
 from dmem_agents.train.data.tables.names import MEN, WOMEN
+from dmem_agents.train.data.tables.wording import ACKNOWLEDGEMENTS
 
 EPISODES = 600
 
@@ -89,11 +90,10 @@ def test_what_was_never_said_is_answered_honestly() -> None:
 
 
 def test_a_statement_of_something_new_is_acknowledged() -> None:
-    for made in only("acknowledge", split="test", tools=0.0, distractors=(0, 0)):
+    for made in only("acknowledge", split="test"):
+        (shown,) = made.visible
         assert made.target.content in ACKNOWLEDGEMENTS.of("train")
-        assert made.visible[-1].content not in texts(made)
-        assert ATTRIBUTES[str(made.cell["attribute"])].key == made.cell["attribute"]
-        assert "?" not in made.visible[-1].content or ":" in made.visible[-1].content
+        assert shown.content not in texts(made)
 
 
 def test_a_preference_is_asked_for_without_naming_its_attribute() -> None:
