@@ -57,7 +57,8 @@ class DecodeGraphs:
         self._capture = capture or _CudaCapture(model.device)
         self._graphs: dict[tuple[int, int, bool], _Graph] = {}
         self._buffer: weakref.ref[Tensor] | None = None
-        self._works = True
+        self.works = True
+        """Whether steps are captured; False from the first one that could not be."""
 
     def __call__(
         self,
@@ -72,11 +73,11 @@ class DecodeGraphs:
         logits_to_keep: int = 1,
     ) -> ForwardOutput:
         """As `DeltaMemModel.forward`, for `[B, 1]` ids and the B rows of `cache`."""
-        if self._works:
+        if self.works:
             try:
                 graph = self._graph(len(input_ids), cache, write=write)
             except Exception as error:
-                self._works = False
+                self.works = False
                 self._graphs.clear()
                 logging.getLogger(__name__).warning(
                     "Decoding runs without CUDA graphs, launch by launch, because capturing one failed: %s: %s",
@@ -153,9 +154,7 @@ class _Graph:
         inputs.column.fill_(cache.end)
         inputs.begin.fill_(cache.end)
         inputs.begin[:rows] = cache.end - positions[:, 0]  # a row's tokens so far lie right before the new one
-        inputs.write_mask.fill_(False)
-        if write_mask is not None:
-            inputs.write_mask[:rows] = write_mask
+        inputs.write_mask[:rows] = True if write_mask is None else write_mask
         self._replay()
         logits, after = self._outputs
         return logits[:rows].clone(), after[:, :rows].clone()
@@ -215,26 +214,27 @@ class _StaticCache(Cache):
 
 
 class _StaticLayer(CacheLayerMixin):
+    """One layer's keys and values at an address that stays."""
+
     is_sliding = False
 
     def __init__(self, keys: Tensor, values: Tensor, column: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-        self.keys, self.values, self._column = keys, values, column
+        self._pair = (keys, values)
+        self._column = column
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing: the buffers are there."""
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Put the new token into its column; all columns, of which a mask hides what no row holds."""
-        assert self.keys is not None and self.values is not None
-        self.keys.index_copy_(2, self._column, key_states)
-        self.values.index_copy_(2, self._column, value_states)
-        return self.keys, self.values
+        for buffer, new in zip(self._pair, (key_states, value_states), strict=True):
+            buffer.index_copy_(2, self._column, new)
+        return self._pair
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """All columns."""
-        assert self.keys is not None
-        return self.keys.shape[2], 0
+        return self.get_max_length(), 0
 
     def get_seq_length(self) -> int:
         """Nobody's business: positions and mask are given."""
@@ -242,8 +242,7 @@ class _StaticLayer(CacheLayerMixin):
 
     def get_max_length(self) -> int:
         """The columns."""
-        assert self.keys is not None
-        return int(self.keys.shape[2])
+        return self._pair[0].shape[2]
 
 
 class _CudaCapture:

@@ -213,6 +213,32 @@ def test_a_step_leaves_its_results_to_the_caller_and_other_rows_alone(model: Del
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("write", [{"write_mask": None}, {"write_mask": None, "write": False}])
+def test_without_a_mask_all_rows_write_or_none(model: DeltaMemModel, write: dict[str, Any]) -> None:
+    graphs = DecodeGraphs(model, capture=Captures())
+    _, arguments = _decoding(model, [3, 5])
+    for given in (arguments, arguments | write):  # a graph that a mask went through before
+        ours, expected = graphs(**given), model(**given, logits_to_keep=1)
+        torch.testing.assert_close(ours.state, expected.state, atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_graph_is_not_replayed_for_other_memory_than_it_was_captured_over(model: DeltaMemModel) -> None:
+    captures = Captures()
+    graphs = DecodeGraphs(model, capture=captures)
+    _, arguments = _decoding(model, [3, 5])
+    graphs(**arguments)
+    other, arguments = _decoding(model, [3, 5])
+    for keys, values in other.buffers:
+        keys.neg_(), values.neg_()
+    ours, expected = graphs(**arguments), model(**arguments, logits_to_keep=1)
+    torch.testing.assert_close(ours.logits, expected.logits, atol=1e-5, rtol=1e-5)
+    assert captures.made == 2
+    graphs(**arguments)
+    assert captures.made == 2
+
+
+@torch.inference_mode()
 def test_what_cannot_be_captured_runs_as_before_and_is_said_once(
     model: DeltaMemModel, caplog: pytest.LogCaptureFixture
 ) -> None:
