@@ -1,9 +1,9 @@
 """The memory's cost on a GPU: a Qwen3-4B-shaped model with random weights in bf16, and the scan against its floor.
 
-    python -m benchmarks.gpu     writes results/gpu.json; needs a CUDA GPU of about 80 GB and the extra `gpu`
+    python -m benchmarks.gpu     writes results/gpu.json; needs a CUDA GPU and the extra `gpu`
 
 Seconds are the medians of alternating repeats in one run, and ratios are of those medians. First it is checked that
-kernels and graphs give on this GPU what they should; nothing is measured otherwise.
+kernels and graphs give on this GPU what they should; nothing is measured otherwise. A case too large fails alone.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def with_ratio(times: dict[str, Any], name: str, base: str) -> dict[str, Any]:
     if "failed" in times:
         return times
     ratio = times[name]["median"] / times[base]["median"]
-    return times | {f"{name}_over_{base}": ratio, f"{name}_within_target": ratio <= TARGET}
+    return times | {f"{name}_over_{base}": ratio, f"{name}_over_{base}_in_target": ratio <= TARGET}
 
 
 def scan_times(plan: Plan, device: torch.device, implementation: Implementation) -> dict[str, Any]:
@@ -221,7 +221,9 @@ def _decode(
     times = alternating(works, repeats=plan.repeats, device=model.device)
     if not all(decoder.works for decoder in graphs.values()):
         return times | {"failed": "capturing a graph; the log says why, and these graph times are of plain steps"}
-    return with_ratio(with_ratio(times, "memory", "plain"), "memory_graph", "plain_graph")
+    for name, base in (("memory", "plain"), ("memory_graph", "plain_graph"), ("memory_graph", "plain")):
+        times = with_ratio(times, name, base)
+    return times
 
 
 class _Bare:

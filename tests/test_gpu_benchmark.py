@@ -69,7 +69,7 @@ def test_medians_and_ratios_are_of_the_repeats_alone(monkeypatch: pytest.MonkeyP
     assert times["plain"] == {"median": 3.0, "min": 2.0, "max": 4.0, "repeats": 3}
     with_ratio = gpu.with_ratio(times, "memory", "plain")
     assert with_ratio["memory_over_plain"] == 4 / 3
-    assert with_ratio["memory_within_target"] is False
+    assert with_ratio["memory_over_plain_in_target"] is False
 
 
 def test_a_case_without_enough_memory_fails_alone() -> None:

@@ -12,6 +12,7 @@ kernels run on the CPU, slowly. Nothing here was measured on a GPU: docs/gpu.md.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -158,10 +159,11 @@ class _Launch:
 
 
 # In the kernels i counts rows of a state (values), j columns (keys); lanes from RANK to BLOCK hold zeros. A chunk is
-# numbered (b·H + h)·N + n. Offsets are 64-bit: long batches pass 2³¹ numbers.
+# numbered (b·H + h)·N + n. Offsets are 64-bit: long batches pass 2³¹ numbers. Sizes are no reason to compile anew.
+_kernel = functools.partial(triton.jit, do_not_specialize=("tokens", "heads", "chunks", "chunk_size"))
 
 
-@triton.jit
+@_kernel
 def _summarise_chunks(
     q, k, v, keep, erase, write, mask, d_reads, transitions, sources, tokens, heads, chunks, chunk_size,
     RANK: tl.constexpr, BLOCK: tl.constexpr, MASKED: tl.constexpr, BACKWARDS: tl.constexpr,
@@ -198,7 +200,7 @@ def _summarise_chunks(
     tl.store(sources + row * RANK + lane, source, inside)
 
 
-@triton.jit
+@_kernel
 def _link_chunks(
     first, transitions, sources, boundaries, chunks,
     RANK: tl.constexpr, BLOCK: tl.constexpr, BACKWARDS: tl.constexpr,
@@ -216,7 +218,7 @@ def _link_chunks(
         s = tl.sum(a * s[None, :], 1) + tl.load(sources + row * RANK + lane, inside, 0.0)
 
 
-@triton.jit
+@_kernel
 def _read_chunks(
     q, k, v, keep, erase, write, mask, boundaries, reads, after, history, tokens, heads, chunks, chunk_size,
     RANK: tl.constexpr, BLOCK: tl.constexpr, MASKED: tl.constexpr, HISTORY: tl.constexpr,
@@ -250,7 +252,7 @@ def _read_chunks(
         tl.store(after + pair * RANK * RANK + tile, s, whole)
 
 
-@triton.jit
+@_kernel
 def _gradients_of_chunks(
     q, k, v, keep, erase, write, mask, history, d_reads, d_boundaries,
     d_q, d_k, d_v, d_keep, d_erase, d_write, d_state, tokens, heads, chunks, chunk_size,
