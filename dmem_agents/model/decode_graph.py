@@ -86,7 +86,7 @@ class DecodeGraphs:
                 )
             else:
                 logits, after = graph.replay(input_ids, state, position_ids, write_mask, cache)
-                return ForwardOutput(logits=logits, state=after if write else state, cache=cache)
+                return ForwardOutput(logits=logits, state=after, cache=cache)
         output: ForwardOutput = self._model(
             input_ids,
             state=state,
@@ -151,6 +151,7 @@ class _Graph:
         inputs.ids[:rows] = ids
         inputs.positions[:rows] = positions
         inputs.state[:, :rows] = state
+        inputs.state[:, rows:] = 0  # one that is not a number would leave its mark in a free slot
         inputs.column.fill_(cache.end)
         inputs.begin.fill_(cache.end)
         inputs.begin[:rows] = cache.end - positions[:, 0]  # a row's tokens so far lie right before the new one

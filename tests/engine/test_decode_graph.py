@@ -239,6 +239,22 @@ def test_a_graph_is_not_replayed_for_other_memory_than_it_was_captured_over(mode
 
 
 @torch.inference_mode()
+def test_a_row_that_left_with_a_broken_state_does_not_reach_its_former_slot(model: DeltaMemModel) -> None:
+    graphs = DecodeGraphs(model, capture=Captures())
+    cache, arguments = _decoding(model, [3, 5, 4, 2])
+    arguments["state"][:, 3] = torch.nan
+    graphs(**arguments)
+    cache.keep([0, 1, 2])
+    for keys, values in cache.buffers:
+        keys[3].zero_(), values[3].zero_()
+    of_rows = {
+        name: value[:3] for name, value in arguments.items() if name in ("input_ids", "position_ids", "write_mask")
+    }
+    graphs(**(arguments | of_rows | {"state": arguments["state"][:, :3]}))
+    assert all(bool(tensor[3].isfinite().all()) for pair in cache.buffers for tensor in pair)
+
+
+@torch.inference_mode()
 def test_what_cannot_be_captured_runs_as_before_and_is_said_once(
     model: DeltaMemModel, caplog: pytest.LogCaptureFixture
 ) -> None:
