@@ -81,7 +81,7 @@ def test_a_case_without_enough_memory_fails_alone() -> None:
 
 
 def test_every_case_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "fits", lambda hidden: False)
+    monkeypatch.setattr(fused, "fits", lambda *_: False)
     scans = gpu.scan_times(TINY, CPU, "chunked")
     assert set(scans) == {"copy_bytes_per_second", "B2_T9_H1", "B2_T9_H2"}
     assert scans["B2_T9_H2"]["forward_over_floor"] > 0
@@ -105,7 +105,7 @@ def test_a_graph_that_could_not_be_captured_is_not_passed_off_as_one() -> None:
 
 
 def test_what_gives_other_numbers_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "fits", lambda hidden: False)
+    monkeypatch.setattr(fused, "fits", lambda *_: False)
     gpu.check(CPU, "chunked", run_again)
     module = sys.modules["dmem_agents.delta_rule.scan"]
     right = module._IMPLEMENTATIONS["chunked"]

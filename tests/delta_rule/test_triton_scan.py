@@ -231,7 +231,7 @@ def test_no_input_is_written_into(scan_inputs: MakeInputs) -> None:
 
 
 def test_a_layer_of_padded_rows_learns_the_same_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "fits", lambda hidden: False)
+    monkeypatch.setattr(fused, "fits", lambda *_: False)
     config = DeltaMemConfig(rank=2, num_state_heads=2, couple_lambda=False)
     layer = LayerMemory(config, hidden_size=6, out_features=dict.fromkeys("qkvo", 6))  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(0)

@@ -80,7 +80,7 @@ class Captures:
 @pytest.fixture(autouse=True)
 def tensor_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU, no step leaves torch for Numba."""
-    monkeypatch.setattr(fused, "fits", lambda hidden: False)
+    monkeypatch.setattr(fused, "fits", lambda *_: False)
     monkeypatch.setattr(sys.modules["dmem_agents.delta_rule.scan"], "_fastest", lambda q: "naive")
 
 
