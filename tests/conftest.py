@@ -6,6 +6,8 @@ import os
 
 # Before anything imports the hub's client: it reads this once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Before anything imports Triton (torch may): its kernels then run on the CPU.
+os.environ["TRITON_INTERPRET"] = "1"
 
 import shutil
 import signal

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,10 +15,9 @@ from dmem_agents.delta_rule.cpu import MAX_RANK, compiled_scan, is_available
 from dmem_agents.delta_rule.naive import naive_scan
 from dmem_agents.errors import ConfigError
 
-Implementation = Literal["auto", "naive", "chunked", "compiled"]
+Implementation = Literal["auto", "naive", "chunked", "compiled", "triton"]
 _NAIVE_UP_TO_TOKENS = 2
 """Below this many tokens the loop is quicker than setting up a chunk."""
-_IMPLEMENTATIONS = {"naive": naive_scan, "chunked": chunked_scan, "compiled": compiled_scan}
 
 
 def scan(
@@ -43,8 +43,8 @@ def scan(
         write: shape of `keep`.
         state: `[B, H, r, r]` state before the first token.
         write_mask: `[B, T]` bool; False tokens read but leave no trace. None writes all.
-        implementation: `"auto"` takes the compiled loop on a CPU if Numba is installed, else the loop for up to 2
-            tokens and chunks for more.
+        implementation: `"auto"` takes the compiled loop on a CPU if Numba is installed, Triton on a GPU if that is
+            installed, else the loop for up to 2 tokens and chunks for more.
 
     Returns:
         reads `[B, T, H, r]` and the state after the last token `[B, H, r, r]`.
@@ -63,20 +63,44 @@ def scan(
     return run(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=write_mask)
 
 
+def _triton_scan(**inputs: Any) -> tuple[Tensor, Tensor]:
+    """The GPU's scan; Triton is imported here, at its first use."""
+    try:
+        from dmem_agents.delta_rule.triton_scan import runs_on, triton_scan
+    except ImportError as error:
+        raise ConfigError(
+            "Expected Triton for implementation 'triton', found none. On Linux: pip install 'dmem-agents[gpu]'"
+        ) from error
+    device = inputs["q"].device
+    if not runs_on(device):
+        raise ConfigError(f"Expected tensors on a GPU for implementation 'triton', got them on {device}.")
+    return triton_scan(**inputs)
+
+
+_IMPLEMENTATIONS = {"naive": naive_scan, "chunked": chunked_scan, "compiled": compiled_scan, "triton": _triton_scan}
+
+
 def _fastest(q: Tensor) -> Implementation:
-    if q.device.type == "cpu" and q.shape[-1] <= MAX_RANK and _has_compiled():
-        return "compiled"
+    if q.shape[-1] <= MAX_RANK:
+        if q.device.type == "cpu" and _has("compiled"):
+            return "compiled"
+        if q.device.type == "cuda" and _has("triton"):
+            return "triton"
     return "naive" if q.shape[1] <= _NAIVE_UP_TO_TOKENS else "chunked"
 
 
 @functools.cache
-def _has_compiled() -> bool:
-    """Whether the compiled scan can run; says once what is missing."""
-    found = is_available()
+def _has(implementation: Literal["compiled", "triton"]) -> bool:
+    """Whether this fast scan can run; says once what is missing."""
+    if implementation == "compiled":
+        found, package, extra = is_available(), "Numba", "cpu"
+    else:
+        found, package, extra = importlib.util.find_spec("triton") is not None, "Triton", "gpu"
     if not found:
         logging.getLogger(__name__).info(
-            "Numba is not installed: the slower chunked scan serves. For the compiled one: "
-            "pip install 'dmem-agents[cpu]'"
+            "%s is not installed: the slower chunked scan serves. For the faster one: pip install 'dmem-agents[%s]'",
+            package,
+            extra,
         )
     return found
 

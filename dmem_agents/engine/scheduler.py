@@ -27,6 +27,7 @@ from dmem_agents.engine.prefill import Prefill
 from dmem_agents.engine.prefix_cache import Prefix, PrefixCache
 from dmem_agents.engine.requests import Prompt
 from dmem_agents.engine.rows import Row
+from dmem_agents.model import decode_graph
 from dmem_agents.model.attach import DeltaMemModel
 from dmem_agents.model.kv_cache import KVCache, SlotCache
 from dmem_agents.state.memory_state import MemoryState, stack
@@ -50,7 +51,9 @@ class Scheduler:
         self._model = model
         self._writes_by_token = model.config.memory_write_granularity == "token"
         self._slots = slots
-        self._kv = SlotCache(slots, model.backbone.config.num_hidden_layers)
+        graphs = decode_graph.fits(model)
+        self._decoder = decode_graph.DecodeGraphs(model) if graphs else model
+        self._kv = SlotCache(slots, model.backbone.config.num_hidden_layers, keep_buffers=graphs)
         self._rows: list[Row] = []
         self._state: Tensor
         self._prefills: deque[Prefill] = deque()
@@ -152,7 +155,7 @@ class Scheduler:
         device = self._model.device
         try:
             mask = self._kv.mask(1)
-            output = self._model(
+            output = self._decoder(
                 torch.tensor([[row.answer[-1]] for row in self._rows], device=device),
                 state=self._state,
                 attention_mask=None if mask is None else mask.long().to(device),

@@ -41,11 +41,13 @@ class SlotCache(Cache):
     Args:
         slots: most rows.
         layers: attention layers of the backbone.
+        keep_buffers: hold on to the memory when no row is left, for those who know its addresses.
     """
 
-    def __init__(self, slots: int, layers: int) -> None:
+    def __init__(self, slots: int, layers: int, *, keep_buffers: bool = False) -> None:
         super().__init__(layers=[_SlotLayer(self, number) for number in range(layers)])
         self._slots = slots
+        self._keep_buffers = keep_buffers
         self._capacity = 0
         self._buffers: list[tuple[Tensor, Tensor]] = []
         self.end = 0
@@ -56,6 +58,11 @@ class SlotCache(Cache):
     def start(self) -> int:
         """First column that a row uses."""
         return self.end - max(self.lengths, default=0)
+
+    @property
+    def buffers(self) -> Sequence[tuple[Tensor, Tensor]]:
+        """Each layer's keys and values `[slots, heads, capacity, d]`; other tensors when rows outgrew them."""
+        return self._buffers
 
     @property
     def size_bytes(self) -> int:
@@ -109,8 +116,9 @@ class SlotCache(Cache):
                     buffer[place, :, columns] = buffer[source, :, columns]
         self.lengths = [self.lengths[source] for source in order]
         if not order:
-            self.end = self._capacity = 0
-            self._buffers = []
+            self.end = 0
+            if not self._keep_buffers:
+                self._capacity, self._buffers = 0, []
 
     def copy_of(self, rows: Sequence[int]) -> tuple[DynamicCache, list[int]]:
         """These rows as a cache of their own, ends aligned, and their lengths."""
