@@ -110,3 +110,49 @@ def test_a_store_without_settings_leaves_those_of_the_agent(
         store.commit("a", b"2", expected=record)
         assert [s.version for s in store.snapshots("a")] == [1]
         assert (raw.ttl(f"{store.namespace}:a") > 0) is left
+
+
+SIZES = (0, 1, 16_383, 16_384, 20_447, 20_448, 32_736, 65_503, 65_504, 65_505, 65_621, 1_000_001)
+
+
+def test_a_record_of_any_size_and_its_snapshots_come_back_whole(redis_server: Server) -> None:
+    records = [bytes([number]) * size for number, size in enumerate(SIZES)]
+    with RedisStateStore(f"{redis_server.url}?prefix={secrets.token_hex(4)}&snapshots=20&refresh=read") as store:
+        stored = None
+        for data in (*records, *reversed(records)):
+            stored = store.commit("a", data, expected=stored)
+            assert store.load("a") == stored
+        with RedisStateStore(redis_server.url, prefix=store.namespace) as without_refresh:
+            assert without_refresh.load("a") == stored
+        kept = store.snapshots("a")
+        assert [s.size_bytes for s in kept] == [len(data) for data in (*records, *reversed(records))][-21:-1]
+        for snapshot in kept:
+            earlier = store.load_snapshot("a", snapshot.version)
+            assert earlier is not None
+            assert len(earlier.data) == snapshot.size_bytes
+        assert store.restore("a", kept[0].version).data == records[3]
+
+
+def test_dropped_snapshots_leave_no_fields_behind(redis_server: Server) -> None:
+    with RedisStateStore(f"{redis_server.url}?prefix={secrets.token_hex(4)}&snapshots=2") as store:
+        stored = None
+        for size in (70_000, 70_000, 70_000, 5, 5, 5):
+            stored = store.commit("a", bytes(size), expected=stored)
+        with redis.Redis.from_url(redis_server.url) as raw:
+            fields = {name for name in raw.hkeys(f"{store.namespace}:a") if b"snap:" in name or name == b"rest"}
+        assert fields == {b"snap:4", b"snap:5"}
+
+
+@pytest.mark.parametrize("size", [16_500, 33_000, 65_621, 82_000])
+def test_an_agent_takes_little_more_of_the_servers_memory_than_its_record(redis_server: Server, size: int) -> None:
+    agents = 100
+    with (
+        RedisStateStore(redis_server.url, prefix=secrets.token_hex(4)) as store,
+        redis.Redis.from_url(redis_server.url) as raw,
+    ):
+        used = []
+        for start in (0, agents):
+            for number in range(start, start + agents):
+                store.commit(f"user-{number}", bytes(size), expected=None)
+            used.append(int(raw.info("memory")["used_memory"]))
+        assert 0.9 * size < (used[1] - used[0]) / agents < 1.15 * size
