@@ -12,7 +12,7 @@ import time
 from dmem_agents.errors import StateConflictError, StateError
 from dmem_agents.store.base import StateStore, StoredRecord
 from dmem_agents.store.retention import Retention
-from dmem_agents.testing.store_conformance import refused
+from dmem_agents.testing.store_under_test import refused
 from dmem_agents.testing.store_writers import StoreFactory, open_blocking
 
 _SHORT = 0.25

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from dmem_agents.errors import StateConflictError
-from dmem_agents.testing.store_conformance import StoreConformance, refused
+from dmem_agents.testing.store_conformance import StoreConformance
+from dmem_agents.testing.store_under_test import refused
 from dmem_agents.testing.store_writers import content_of, increment_in_child, overwrite_in_child
 
 
