@@ -1,4 +1,4 @@
-"""The Redis store against raw redis-py, 100,000 agents, and LangGraph's SQLite saver; writes `results/store.json`.
+"""The Redis store against raw redis-py, its server's memory, and 100,000 agents; writes `results/store.json`.
 
 Ratios come from one run in which both sides take turns, on a server that the run itself starts.
 """
@@ -22,7 +22,7 @@ import zstandard
 
 from benchmarks.run import RESULTS, circumstances
 from dmem_agents.state import AgentRecord, MemoryState, StateLayout, encode_record
-from dmem_agents.store import Retention, SQLiteStateStore
+from dmem_agents.store import Retention
 from dmem_agents.store.redis import RedisStateStore
 from dmem_agents.testing.redis_servers import RedisProcess, running
 
@@ -122,52 +122,6 @@ def many_agents(server: RedisProcess, *, agents: int) -> dict[str, Any]:
     return result
 
 
-def against_langgraph(record: bytes, *, turns: int) -> dict[str, Any]:
-    """The same conversation in LangGraph's SQLite saver and in our SQLite store: bytes and time."""
-    from langchain_core.messages import AIMessage, HumanMessage
-    from langgraph.checkpoint.base import empty_checkpoint
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "langgraph.db"
-        messages: list[Any] = []
-        config: Any = {"configurable": {"thread_id": "a", "checkpoint_ns": ""}}
-        with SqliteSaver.from_conn_string(str(path)) as saver:
-            started = time.perf_counter()
-            for turn in range(turns):
-                messages += [HumanMessage(f"Question {turn}: " + "word " * 30), AIMessage("answer " * 30)]
-                checkpoint = empty_checkpoint()
-                checkpoint["channel_values"] = {"messages": list(messages)}
-                checkpoint["channel_versions"] = {"messages": turn + 1}
-                metadata: Any = {"step": turn}
-                config = saver.put(config, checkpoint, metadata, {"messages": turn + 1})
-            theirs = (time.perf_counter() - started) / turns
-            started = time.perf_counter()
-            for _ in range(20):
-                saver.get_tuple({"configurable": {"thread_id": "a"}})
-            their_load = (time.perf_counter() - started) / 20
-            saver.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        their_bytes = path.stat().st_size
-        ours_path = Path(folder) / "ours.db"
-        with SQLiteStateStore(ours_path) as store:
-            started = time.perf_counter()
-            stored = None
-            for _ in range(turns):
-                stored = store.commit("a", record, expected=stored)
-            ours = (time.perf_counter() - started) / turns
-            started = time.perf_counter()
-            for _ in range(20):
-                store.load("a")
-            our_load = (time.perf_counter() - started) / 20
-        our_bytes = ours_path.stat().st_size
-    return {
-        "turns": turns,
-        "langgraph_sqlite": {"bytes": their_bytes, "commit_seconds": theirs, "load_seconds": their_load},
-        "dmem_sqlite": {"bytes": our_bytes, "commit_seconds": ours, "load_seconds": our_load},
-        "note": "LangGraph keeps every message's text and every step; the δ-mem record replaces neither text nor log.",
-    }
-
-
 def compression(record: bytes) -> dict[str, float]:
     """What zstd and zlib make of a record of normal float32 numbers."""
     return {
@@ -190,7 +144,6 @@ def main() -> None:
         result["throughput"] = throughput(server, record, rounds=chosen.rounds)
         result["server_memory"] = server_memory(server, record, agents=500)
         result["many_agents"] = many_agents(server, agents=chosen.agents)
-    result["langgraph"] = against_langgraph(record, turns=100)
     (RESULTS / "store.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 

@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import zstandard
@@ -31,6 +31,7 @@ from dmem_agents.tokenization import ChatTokenizer
 from dmem_agents.train.data import AgentLife
 from dmem_agents.train.data.cells import CELLS
 
+T = TypeVar("T")
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 NAMES = ("1 fact", "3 facts, 3 distractors")
 PATH = RESULTS / "store_precision.json"
@@ -91,11 +92,11 @@ def sizes(states: Sequence[MemoryState]) -> dict[str, Any]:
         for packed in ("none", "zstd"):
             coder, decoder = zstandard.ZstdCompressor(3), zstandard.ZstdDecompressor()
             encode, decode = _coding(dtype, coder if packed == "zstd" else None, decoder)
-            rows = [(encode(state.values), state) for state in states]
+            data = [encode(state.values) for state in states]
             found[f"{kept}, {packed}"] = {
-                "bytes": statistics.median(len(data) for data, _ in rows),
-                "encode_microseconds": statistics.median(_microseconds(lambda s=s: encode(s.values)) for _, s in rows),
-                "decode_microseconds": statistics.median(_microseconds(lambda d=d: decode(d)) for d, _ in rows),
+                "bytes": statistics.median(map(len, data)),
+                "encode_microseconds": statistics.median(_microseconds(encode, state.values) for state in states),
+                "decode_microseconds": statistics.median(_microseconds(decode, blob) for blob in data),
             }
     return found
 
@@ -114,10 +115,10 @@ def _coding(
     return encode, decode
 
 
-def _microseconds(work: Callable[[], object], *, calls: int = 20) -> float:
+def _microseconds(work: Callable[[T], object], argument: T, *, calls: int = 20) -> float:
     started = time.perf_counter()
     for _ in range(calls):
-        work()
+        work(argument)
     return (time.perf_counter() - started) / calls * 1e6
 
 

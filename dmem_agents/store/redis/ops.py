@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
+import secrets
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 from redis import exceptions
@@ -144,26 +145,26 @@ class RedisPlans:
     def _load(self, agent_id: str) -> Plan[StoredRecord | None]:
         key = self._key(agent_id)
         if self._refreshes:
-            version, incarnation, data, rest = _padded((yield from _run(scripts.LOAD_AND_REFRESH, key)), 4)
+            found = yield from _run(scripts.LOAD_AND_REFRESH, key)
         else:
-            fields = ("version", "incarnation", "record", "rest")
-            [[version, incarnation, data, rest]] = yield Batch((("HMGET", key, *fields),))
+            [found] = yield Batch((("HMGET", key, "version", "incarnation", "revision", "record", "rest"),))
+        version, incarnation, revision, data, rest = found
         if version is None and incarnation is None and data is None:
             return None
-        return self._record(agent_id, version, incarnation, data, rest)
+        return self._record(agent_id, version, incarnation, data, rest, revision)
 
     def _commit(
         self, agent_id: str, data: bytes, expected: StoredRecord | None, token: str | None, fence: int | None
     ) -> Plan[StoredRecord]:
         key, mark = self._key(agent_id), mark_of(token)
         check_data(agent_id, data)
-        new = following(data, expected)
-        wanted = "" if expected is None else expected.version
+        new = replace(following(data, expected), revision=secrets.token_hex(8))
+        wanted = ("", new.incarnation, "") if expected is None else _identity(expected)
         held = "" if fence is None else fence
         rest, record = _divided(data)
         # The record is last: redis-py sends what comes before a large argument, and what comes after, apart.
-        arguments = (wanted, new.incarnation, new.version, mark, held, self._settings, rest, record)
-        reply, sent = yield from _counted(_run(scripts.COMMIT, key, *arguments))
+        written = (new.version, new.revision, mark, held, self._settings, rest, record)
+        reply, sent = yield from _counted(_run(scripts.COMMIT, key, *wanted, *written))
         if reply == 1:
             return new
         outcome, *found = reply
@@ -172,7 +173,8 @@ class RedisPlans:
         if outcome == 0:
             stored_version = int(found[0]) if _is_version(*found) else None
             raise refused(agent_id, expected, stored_version, repeated=sent > 1 or token is not None)
-        return StoredRecord(data=data, version=int(found[0]), incarnation=found[1].decode())
+        version, incarnation, revision = (text.decode() for text in found)
+        return StoredRecord(data=data, version=int(version), incarnation=incarnation, revision=revision)
 
     def _delete(self, agent_id: str) -> Plan[bool]:
         # Not repeated: somebody may have created the agent anew after the first try.
@@ -198,14 +200,26 @@ class RedisPlans:
     def _load_snapshot(self, agent_id: str, version: int) -> Plan[StoredRecord | None]:
         fields = ("incarnation", f"snap:{version}", f"snap:{version}:rest")
         [[incarnation, data, rest]] = yield Batch((("HMGET", self._key(agent_id), *fields),))
-        return None if data is None else self._record(agent_id, str(version).encode(), incarnation, data, rest)
+        return None if data is None else self._record(agent_id, str(version).encode(), incarnation, data, rest, None)
 
     def _record(
-        self, agent_id: str, version: bytes | None, incarnation: bytes | None, data: bytes | None, rest: bytes | None
+        self,
+        agent_id: str,
+        version: bytes | None,
+        incarnation: bytes | None,
+        data: bytes | None,
+        rest: bytes | None,
+        revision: bytes | None,
     ) -> StoredRecord:
-        if not _is_version(version) or not incarnation or not incarnation.isascii() or data is None:
+        texts = (incarnation or b"") + (revision or b"")
+        if not _is_version(version) or not incarnation or not texts.isascii() or data is None:
             raise self._foreign(agent_id)
-        return StoredRecord(data=data + (rest or b""), version=int(version or b""), incarnation=incarnation.decode())
+        return StoredRecord(
+            data=data + (rest or b""),
+            version=int(version or b""),
+            incarnation=incarnation.decode(),
+            revision=(revision or b"").decode(),
+        )
 
     def _about(self, agent_id: str, plan: Plan[T]) -> Plan[T]:
         """The plan, with the agent named when its key holds something else than a hash."""
@@ -251,6 +265,10 @@ def _counted(plan: Plan[T]) -> Plan[tuple[T, int]]:
         return done.value, most
 
 
+def _identity(record: StoredRecord) -> tuple[int, str, str]:
+    return record.version, record.incarnation, record.revision
+
+
 def _divided(data: bytes) -> tuple[bytes, bytes]:
     """A record's end and what is before it, which fills an allocation of the server's.
 
@@ -269,11 +287,6 @@ def _milliseconds(seconds: float | None) -> int | None:
     if seconds is None:
         return None
     return 0 if math.isinf(seconds) else max(1, round(seconds * 1000))
-
-
-def _padded(reply: list[Any], length: int) -> list[Any]:
-    """A Lua table's end is cut off where it holds nothing."""
-    return [*reply, *[None] * (length - len(reply))]
 
 
 def _is_version(value: bytes | None = None) -> bool:

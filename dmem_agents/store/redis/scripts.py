@@ -1,8 +1,8 @@
 """The Lua scripts, each one atomic step on one key: what an agent's hash holds, and how it changes.
 
-Fields: `version`, `incarnation`; `record`, with its end in `rest` when it is large (`ops` says why); `marks`, of the
-last commits' tokens, 8 bytes each; `committed_ms`; `snapshots`, "version:committed_ms:size " for each of the
-`snap:<version>` (and `snap:<version>:rest`) fields, oldest first; the settings `ttl_ms`, `snapshot_limit`,
+Fields: `version`, `incarnation`, `revision`; `record`, with its end in `rest` when it is large (`ops` says why);
+`marks`, of the last commits' tokens, 8 bytes each; `committed_ms`; `snapshots`, "version:committed_ms:size " for each
+of the `snap:<version>` (and `snap:<version>:rest`) fields, oldest first; the settings `ttl_ms`, `snapshot_limit`,
 `snapshot_ms` (0: no limit); `lease_owner`, `lease_ends_ms`, `lease_fence`. Times are the server's. A hash without
 `version` is a lease alone, not a record, and expires with the lease.
 """
@@ -38,22 +38,25 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 COMMIT: Final = Script(
     _NOW
     + f"""
-local wanted, incarnation, new, mark, fence, settings, rest, record = unpack(ARGV)
+local wanted, incarnation, seen, new, revision, mark, fence, settings, rest, record = unpack(ARGV)
 local found = redis.call('HMGET', key, 'version', 'incarnation', 'marks', 'lease_fence', 'lease_ends_ms',
-  'committed_ms', 'snapshots', 'ttl_ms', 'snapshot_limit', 'snapshot_ms')
+  'committed_ms', 'snapshots', 'ttl_ms', 'snapshot_limit', 'snapshot_ms', 'revision')
 local version, marks, lease_ends = found[1], found[3] or '', tonumber(found[5]) or 0
 local at = string.find(marks, mark, 1, true)
 while at and at % {MARK_BYTES} ~= 1 do at = string.find(marks, mark, at + 1, true) end
-if at then return {{1, string.format('%.0f', version - (#marks - at + 1 - {MARK_BYTES}) / {MARK_BYTES}), found[2]}} end
+if at then
+  local later = (#marks - at + 1) / {MARK_BYTES} - 1
+  return {{1, string.format('%.0f', version - later), found[2], later == 0 and found[11] or ''}}
+end
 if wanted == '' then
   if version or found[2] or redis.call('HEXISTS', key, 'record') == 1 then return {{0, version}} end
-elseif version ~= wanted or found[2] ~= incarnation then
+elseif version ~= wanted or found[2] ~= incarnation or (found[11] or '') ~= seen then
   return {{0, version}}
 end
 if fence ~= '' and (found[4] ~= fence or lease_ends <= now) then return {{2}} end
 
-local changed = {{'version', new, 'incarnation', incarnation, 'record', record, 'committed_ms', now,
-  'marks', string.sub(marks .. mark, -{MARK_BYTES * MARKS_KEPT})}}
+local changed = {{'version', new, 'incarnation', incarnation, 'revision', revision, 'record', record,
+  'committed_ms', now, 'marks', string.sub(marks .. mark, -{MARK_BYTES * MARKS_KEPT})}}
 local dropped = {{}}
 local function change(name, value) changed[#changed + 1] = name; changed[#changed + 1] = value end
 local function drop(name) dropped[#dropped + 1] = name end
@@ -107,12 +110,13 @@ return 1
 LOAD_AND_REFRESH: Final = Script(
     _NOW
     + """
-local found = redis.call('HMGET', key, 'version', 'incarnation', 'record', 'rest', 'ttl_ms', 'lease_ends_ms')
-local ttl = tonumber(found[5]) or 0
+local found = redis.call('HMGET', key, 'version', 'incarnation', 'revision', 'record', 'rest', 'ttl_ms',
+  'lease_ends_ms')
+local ttl = tonumber(found[6]) or 0
 if found[1] and ttl > 0 then
-  redis.call('PEXPIRE', key, string.format('%.0f', math.max(ttl, (tonumber(found[6]) or 0) - now)))
+  redis.call('PEXPIRE', key, string.format('%.0f', math.max(ttl, (tonumber(found[7]) or 0) - now)))
 end
-return {found[1], found[2], found[3], found[4]}
+return {found[1], found[2], found[3], found[4], found[5]}
 """
 )
 

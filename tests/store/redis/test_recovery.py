@@ -10,6 +10,7 @@ import redis
 
 from dmem_agents.errors import StateConflictError, StoreConnectionError
 from dmem_agents.store import StateStore
+from dmem_agents.store.protection import Encryption, KeyRing, protected
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
 from dmem_agents.testing.blocking_store import BlockingStore
 from dmem_agents.testing.cutting_proxy import CuttingProxy
@@ -110,6 +111,28 @@ def test_a_store_without_settings_leaves_those_of_the_agent(
         store.commit("a", b"2", expected=record)
         assert [s.version for s in store.snapshots("a")] == [1]
         assert (raw.ttl(f"{store.namespace}:a") > 0) is left
+
+
+@pytest.mark.parametrize("keys", ["", "encrypted"])
+def test_a_version_number_given_twice_after_a_failover_matches_no_writer_of_the_lost_history(
+    redis_server: Server, keys: str
+) -> None:
+    with (
+        RedisStateStore(redis_server.url, prefix=secrets.token_hex(4)) as plain,
+        redis.Redis.from_url(redis_server.url) as raw,
+    ):
+        store = protected(plain, Encryption(KeyRing({"k": bytes(32)}))) if keys else plain
+        key = f"{plain.namespace}:a"
+        first = store.commit("a", b"1", expected=None)
+        replicated = raw.dump(key)
+        lost = store.commit("a", b"2 that the replica never got", expected=first)
+        raw.restore(key, 0, replicated, replace=True)  # the replica has taken over
+        kept = store.commit("a", b"2 of another writer", expected=first)
+        assert kept.version == lost.version
+        with pytest.raises(StateConflictError, match="another history"):
+            store.commit("a", b"3 on what was lost", expected=lost)
+        assert store.load("a") == kept
+        assert store.commit("a", b"3", expected=store.load("a")).version == 3
 
 
 SIZES = (0, 1, 16_383, 16_384, 20_447, 20_448, 32_736, 65_503, 65_504, 65_505, 65_621, 1_000_001)
