@@ -24,8 +24,8 @@ class TestThreadedInMemoryStore(StoreConformance, RetentionConformance):
 
 class TestThreadedSQLiteStore(SharedStoreConformance):
     @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path) -> None:
-        self.url = f"sqlite:///{tmp_path}/agents.sqlite"
+    def _folder(self, folder_in_memory: Path) -> None:
+        self.url = f"sqlite:///{folder_in_memory}/agents.sqlite"
 
     def store_factory(self) -> StoreFactory:
         return functools.partial(open_async_store, self.url)
