@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
+from typing import Any
 
 from dmem_agents.errors import StateConflictError
 from dmem_agents.testing.store_conformance import StoreConformance
@@ -72,7 +72,7 @@ class SharedStoreConformance(StoreConformance):
                 assert store.commit("a", content_of(next_version), expected=record).version == next_version
 
 
-def _clean_processes() -> BaseContext:
+def _clean_processes() -> Any:
     """Processes that share nothing with this one; copies of one that has imported the stores, where the system can."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")

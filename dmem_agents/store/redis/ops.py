@@ -145,7 +145,7 @@ class RedisPlans:
     def _load(self, agent_id: str) -> Plan[StoredRecord | None]:
         key = self._key(agent_id)
         if self._refreshes:
-            found = yield from _run(scripts.LOAD_AND_REFRESH, key)
+            found, _ = yield from _run(scripts.LOAD_AND_REFRESH, key)
         else:
             [found] = yield Batch((("HMGET", key, "version", "incarnation", "revision", "record", "rest"),))
         version, incarnation, revision, data, rest = found
@@ -164,7 +164,7 @@ class RedisPlans:
         rest, record = _divided(data)
         # The record is last: redis-py sends what comes before a large argument, and what comes after, apart.
         written = (new.version, new.revision, mark, held, self._settings, rest, record)
-        reply, sent = yield from _counted(_run(scripts.COMMIT, key, *wanted, *written))
+        reply, sent = yield from _run(scripts.COMMIT, key, *wanted, *written)
         if reply == 1:
             return new
         outcome, *found = reply
@@ -178,12 +178,13 @@ class RedisPlans:
 
     def _delete(self, agent_id: str) -> Plan[bool]:
         # Not repeated: somebody may have created the agent anew after the first try.
-        return bool((yield from _run(scripts.DELETE, self._key(agent_id), repeatable=False)))
+        existed, _ = yield from _run(scripts.DELETE, self._key(agent_id), repeatable=False)
+        return bool(existed)
 
     def _acquire(self, agent_id: str, owner: str, ttl_seconds: float) -> Plan[int | None]:
         key = self._key(agent_id)
         check_lease(owner, ttl_seconds)
-        fence = yield from _run(scripts.ACQUIRE, key, owner, max(1, round(ttl_seconds * 1000)))
+        fence, _ = yield from _run(scripts.ACQUIRE, key, owner, max(1, round(ttl_seconds * 1000)))
         return int(fence) if fence else None
 
     def _release(self, agent_id: str, owner: str) -> Plan[None]:
@@ -238,31 +239,16 @@ class RedisPlans:
         )
 
 
-def _run(script: Script, key: bytes, *arguments: str | bytes | int, repeatable: bool = True) -> Plan[Any]:
-    """Runs a script by its hash; sends its text when the server does not know it (any more)."""
+def _run(script: Script, key: bytes, *arguments: str | bytes | int, repeatable: bool = True) -> Plan[tuple[Any, int]]:
+    """The reply of a script, and how often it was sent: with its text when the server does not know it (any more)."""
+    batch = Batch((("EVALSHA", script.sha, 1, key, *arguments),), repeatable)
     try:
-        [reply] = yield Batch((("EVALSHA", script.sha, 1, key, *arguments),), repeatable)
+        [reply] = yield batch
     except exceptions.NoScriptError:
-        [reply] = yield Batch((("EVAL", script.text, 1, key, *arguments),), repeatable)
-    return reply
-
-
-def _counted(plan: Plan[T]) -> Plan[tuple[T, int]]:
-    """The plan's result, and how often its most repeated batch was sent."""
-    most = 0
-    try:
-        batch = next(plan)
-        while True:
-            try:
-                replies = yield batch
-            except exceptions.RedisError as error:
-                most = max(most, batch.sent)
-                batch = plan.throw(error)
-            else:
-                most = max(most, batch.sent)
-                batch = plan.send(replies)
-    except StopIteration as done:
-        return done.value, most
+        again = Batch((("EVAL", script.text, 1, key, *arguments),), repeatable)
+        [reply] = yield again
+        return reply, max(batch.sent, again.sent)
+    return reply, batch.sent
 
 
 def _identity(record: StoredRecord) -> tuple[int, str, str]:
