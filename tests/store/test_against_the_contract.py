@@ -31,8 +31,8 @@ AGENTS = ("a", "a:b", "*")
 Pair = tuple[StoredRecord | None, StoredRecord | None]
 Fences = tuple[int | None, int | None]
 NO_FENCES: Fences = (None, None)
-DATA = st.one_of(st.binary(max_size=4), st.binary(min_size=1, max_size=4).map(lambda data: data * 20_000))
-"""Redis keeps small and large records in different ways."""
+DATA = st.one_of(st.binary(max_size=4), st.binary(min_size=1, max_size=4).map(lambda data: data * 4_200))
+"""Redis keeps records from 16 KiB on in two parts: four bytes repeated are one."""
 
 
 class Server(Protocol):
