@@ -2,7 +2,7 @@
 
 Each agent's state is rounded after each turn, as a store would that keeps it in that type; then the question alone is
 shown, with the state frozen. The same episodes for every type, so the answers are paired. `python -m
-benchmarks.store_precision` writes `results/store_precision.json`, cell by cell.
+benchmarks.store_precision` writes `results/store_precision.json` as it goes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, TypeVar
 
@@ -55,8 +55,10 @@ def states_after(
     return states
 
 
-def recalled(engine: Engine, chat: ChatTokenizer, name: str, *, episodes: int, rows: int) -> dict[str, Any]:
-    """Hits of each type in one cell, the paired differences from float32, and how far the states are."""
+def recalled(
+    engine: Engine, chat: ChatTokenizer, name: str, *, episodes: int, rows: int
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """Hits of each type in one cell, the paired differences from float32, and how far the states are: so far."""
     cell = next(cell for cell in CELLS if cell.name == name)
     drawn = cell.episodes(AgentLife(split="test"), episodes, seed=0)
     hits: dict[str, list[bool]] = {kept: [] for kept in TYPES}
@@ -72,17 +74,17 @@ def recalled(engine: Engine, chat: ChatTokenizer, name: str, *, episodes: int, r
             pairs = zip(own, states["float32"], strict=True)
             distances[kept] += [float((a.values - b.values).norm() / b.values.norm()) for a, b in pairs]
         print(name, {k: f"{sum(h)}/{len(h)}" for k, h in hits.items()}, flush=True)
-    return {
-        kept: {
-            **Share(hits=sum(hits[kept]), n=len(drawn)).to_dict(),
-            "answers_unlike_float32": sum(a != b for a, b in zip(texts[kept], texts["float32"], strict=True)),
-            "gained": sum(a and not b for a, b in zip(hits[kept], hits["float32"], strict=True)),
-            "lost": sum(b and not a for a, b in zip(hits[kept], hits["float32"], strict=True)),
-            "difference": mean_difference(list(map(float, hits[kept])), list(map(float, hits["float32"]))).to_dict(),
-            "state_distance_median": statistics.median(distances[kept]),
+        yield {
+            kept: {
+                **Share(hits=sum(hits[kept]), n=len(hits[kept])).to_dict(),
+                "answers_unlike_float32": sum(a != b for a, b in zip(texts[kept], texts["float32"], strict=True)),
+                "gained": sum(a and not b for a, b in zip(hits[kept], hits["float32"], strict=True)),
+                "lost": sum(b and not a for a, b in zip(hits[kept], hits["float32"], strict=True)),
+                "difference": mean_difference(hits[kept], hits["float32"]).to_dict(),
+                "state_distance_median": statistics.median(distances[kept]),
+            }
+            for kept in TYPES
         }
-        for kept in TYPES
-    }
 
 
 def sizes(states: Sequence[MemoryState]) -> dict[str, Any]:
@@ -137,8 +139,9 @@ def main() -> None:
         pasts = [e.written for e in CELLS[0].episodes(AgentLife(split="test"), 8, seed=1)]
         result["one_state"] = sizes(states_after(engine, chat, pasts, torch.float32))
         for name in chosen.cell or NAMES:
-            result["recall"][name] = recalled(engine, chat, name, episodes=chosen.episodes, rows=chosen.rows)
-            PATH.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            for so_far in recalled(engine, chat, name, episodes=chosen.episodes, rows=chosen.rows):
+                result["recall"][name] = so_far
+                PATH.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
