@@ -141,13 +141,18 @@ def server_memory(server: RedisProcess, record: bytes, *, agents: int) -> dict[s
 
 
 def many_agents(server: RedisProcess, *, agents: int) -> dict[str, Any]:
-    """List, expiry and forget over so many agents: time, and the client's memory at its peak."""
+    """List, expiry and forget over so many agents, copies of one: time, and the client's memory at its peak."""
     raw = redis.Redis(port=server.port, protocol=2)
     raw.flushall()
     result: dict[str, Any] = {"agents": agents}
     with RedisStateStore(server.url, retention=Retention(ttl_seconds=3600)) as store:
-        for number in range(agents):
-            store.commit(f"user-{number}", b"x" * 100, expected=None)
+        store.commit("user-0", b"x" * 100, expected=None)
+        copied = raw.dump("dmem:user-0")
+        for start in range(0, agents, 1000):
+            pipeline = raw.pipeline(transaction=False)
+            for number in range(start, min(start + 1000, agents)):
+                pipeline.restore(f"dmem:user-{number}", 3_600_000, copied, replace=True)
+            pipeline.execute()
         for name, work in (
             ("list", lambda: sum(1 for _ in store.list_agents())),
             ("forget", lambda: sum(store.delete(agent_id) for agent_id in store.list_agents())),
