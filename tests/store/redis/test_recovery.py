@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import tracemalloc
 from typing import Protocol
 
 import pytest
@@ -179,3 +181,42 @@ def test_an_agent_takes_little_more_of_the_servers_memory_than_its_record(redis_
                 store.commit(f"user-{number}", bytes(size), expected=None)
             used.append(int(raw.info("memory")["used_memory"]))
         assert 0.9 * size < (used[1] - used[0]) / agents < 1.15 * size
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_listing_and_forgetting_take_no_more_of_the_clients_memory_for_more_agents(
+    redis_server: Server, kind: str
+) -> None:
+    prefix = secrets.token_hex(4)
+    with RedisStateStore(redis_server.url, prefix=prefix) as store, redis.Redis.from_url(redis_server.url) as raw:
+        store.commit("user-0", b"1", expected=None)
+        copied, pipeline = raw.dump(f"{prefix}:user-0"), raw.pipeline(transaction=False)
+        for number in range(1, AGENTS):
+            pipeline.restore(f"{prefix}:user-{number}{LONG}", 0, copied)
+        pipeline.execute()
+    del pipeline
+    work = _list_and_forget if kind == "sync" else lambda *at: asyncio.run(_list_and_forget_async(*at))
+    tracemalloc.start()
+    try:
+        listed, forgotten = work(redis_server.url, prefix)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert listed >= AGENTS
+    assert forgotten > 100
+    assert peak < AGENTS * len(LONG) / 2  # of bytes: less than half of the ids at once
+
+
+AGENTS, LONG = 8_000, "x" * 1_000
+
+
+def _list_and_forget(url: str, prefix: str) -> tuple[int, int]:
+    with RedisStateStore(url, prefix=prefix) as store:
+        listed = sum(1 for _ in store.list_agents())
+        return listed, sum(store.delete(agent_id) for agent_id in store.list_agents("user-11"))
+
+
+async def _list_and_forget_async(url: str, prefix: str) -> tuple[int, int]:
+    async with AsyncRedisStateStore(url, prefix=prefix) as store:
+        listed = sum([1 async for _ in store.list_agents()])
+        return listed, sum([await store.delete(agent_id) async for agent_id in store.list_agents("user-11")])
