@@ -1,4 +1,4 @@
-"""The Redis store against raw redis-py, 100,000 agents, and LangGraph's SQLite saver; writes `results/store.json`.
+"""The Redis store against raw redis-py, its server's memory, and 100,000 agents; writes `results/store.json`.
 
 Ratios come from one run in which both sides take turns, on a server that the run itself starts.
 """
@@ -12,20 +12,22 @@ import resource
 import statistics
 import tempfile
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import redis
-import zstandard
 
 from benchmarks.run import RESULTS, circumstances
 from dmem_agents.state import AgentRecord, MemoryState, StateLayout, encode_record
-from dmem_agents.store import Retention, SQLiteStateStore
+from dmem_agents.store import Retention
+from dmem_agents.store.base import MARKS_KEPT
 from dmem_agents.store.redis import RedisStateStore
+from dmem_agents.store.redis.address import RedisAddress
+from dmem_agents.store.redis.clients import connected
 from dmem_agents.testing.redis_servers import RedisProcess, running
 
+MEMORY_SIZES = (4_000, 16_500, 33_000, 50_000, 82_000, 131_100)
 LAYOUT = StateLayout(layers=tuple(f"model.layers.{n}.self_attn" for n in range(30)), heads=4, rank=8)
 
 
@@ -54,19 +56,33 @@ def in_turns(sides: dict[str, Callable[[], object]], *, rounds: int, calls: int)
 
 
 def throughput(server: RedisProcess, record: bytes, *, rounds: int) -> dict[str, Any]:
-    """Commit and load against a raw pipeline of the same bytes."""
-    raw = redis.Redis(port=server.port, protocol=2)
+    """Commit and load against raw pipelines of the same bytes, over connections made with the same options.
+
+    `raw_write` is a transaction that checks nothing. `watched_write` is what it takes with redis-py alone to refuse a
+    stale writer: WATCH, a look at the version, and the transaction.
+    """
+    raw = connected(RedisAddress.parsed(server.url))
     with RedisStateStore(server.url) as store:
         held = [store.commit("a", record, expected=None)]
+        fields = {"version": 1, "incarnation": "0123456789abcdef", "record": record}
 
         def commit() -> None:
             held[0] = store.commit("a", record, expected=held[0])
 
         def raw_write() -> None:
             pipeline = raw.pipeline(transaction=True)
-            pipeline.hset("raw", mapping={"version": 1, "incarnation": "0123456789abcdef", "record": record})
+            pipeline.hset("raw", mapping=fields)
             pipeline.persist("raw")
             pipeline.execute()
+
+        def watched_write() -> None:
+            with raw.pipeline(transaction=True) as pipeline:
+                pipeline.watch("raw")
+                pipeline.hmget("raw", "version", "incarnation")
+                pipeline.multi()
+                pipeline.hset("raw", mapping=fields)
+                pipeline.persist("raw")
+                pipeline.execute()
 
         def raw_read() -> None:
             pipeline = raw.pipeline(transaction=False)
@@ -74,37 +90,69 @@ def throughput(server: RedisProcess, record: bytes, *, rounds: int) -> dict[str,
             pipeline.execute()
 
         raw_write()
-        sides = {"commit": commit, "raw_write": raw_write, "load": lambda: store.load("a"), "raw_read": raw_read}
-        times = in_turns(sides, rounds=rounds, calls=100)
+        sides = {
+            "commit": commit,
+            "raw_write": raw_write,
+            "watched_write": watched_write,
+            "load": lambda: store.load("a"),
+            "raw_read": raw_read,
+        }
+        in_turns(sides, rounds=2, calls=50)  # warms up, and fills the marks
+        times = in_turns(sides, rounds=rounds, calls=50)
+        script_microseconds = {size: _script_microseconds(raw, "return 1", bytes(size)) for size in (100, len(record))}
     return {
         "seconds_per_call": times,
         "commit_ratio": times["raw_write"] / times["commit"],
+        "commit_ratio_to_watched": times["watched_write"] / times["commit"],
         "load_ratio": times["raw_read"] / times["load"],
         "rounds": rounds,
-        "calls_per_round": 100,
+        "calls_per_round": 50,
+        "script_that_does_nothing_server_microseconds_by_argument_bytes": script_microseconds,
     }
 
 
-def server_memory(server: RedisProcess, record: bytes, *, agents: int) -> dict[str, float]:
-    """Bytes that the server uses per agent, against the record's size."""
+def _script_microseconds(raw: Any, text: str, argument: bytes) -> float:
+    """What the server's own clock says of a script with this argument."""
+    raw.config_resetstat()
+    for _ in range(500):
+        raw.eval(text, 1, "raw", argument)
+    return float(raw.info("commandstats")["cmdstat_eval"]["usec_per_call"])
+
+
+def server_memory(server: RedisProcess, record: bytes, *, agents: int) -> dict[str, Any]:
+    """Bytes that the server uses per agent, against the record's size, after so many commits to each as it remembers.
+
+    What the second half of the agents adds: the first half has filled buffers and tables.
+    """
     raw = redis.Redis(port=server.port, protocol=2)
-    raw.flushall()
-    before = int(raw.info("memory")["used_memory"])
-    with RedisStateStore(server.url) as store:
-        for number in range(agents):
-            store.commit(f"user-{number}", record, expected=None)
-    per_agent = (int(raw.info("memory")["used_memory"]) - before) / agents
-    return {"record_bytes": len(record), "server_bytes": per_agent, "ratio": per_agent / len(record), "agents": agents}
+    ratios = {}
+    for size in (*MEMORY_SIZES, len(record)):
+        raw.flushall()
+        used = []
+        with RedisStateStore(server.url) as store:
+            for start in (0, agents):
+                for number in range(start, start + agents):
+                    stored = store.commit(f"user-{number}", record[:size].ljust(size, b"x"), expected=None)
+                    for _ in range(MARKS_KEPT if size == len(record) else 0):
+                        stored = store.commit(f"user-{number}", stored.data, expected=stored)
+                used.append(int(raw.info("memory")["used_memory"]))
+        ratios[size] = (used[1] - used[0]) / agents / size
+    return {"record_bytes": len(record), "ratio": ratios[len(record)], "ratio_by_bytes": ratios, "agents": agents}
 
 
 def many_agents(server: RedisProcess, *, agents: int) -> dict[str, Any]:
-    """List, expiry and forget over so many agents: time, and the client's memory at its peak."""
+    """List, expiry and forget over so many agents, copies of one: time, and the client's memory at its peak."""
     raw = redis.Redis(port=server.port, protocol=2)
     raw.flushall()
     result: dict[str, Any] = {"agents": agents}
     with RedisStateStore(server.url, retention=Retention(ttl_seconds=3600)) as store:
-        for number in range(agents):
-            store.commit(f"user-{number}", b"x" * 100, expected=None)
+        store.commit("user-0", b"x" * 100, expected=None)
+        copied = raw.dump("dmem:user-0")
+        for start in range(0, agents, 1000):
+            pipeline = raw.pipeline(transaction=False)
+            for number in range(start, min(start + 1000, agents)):
+                pipeline.restore(f"dmem:user-{number}", 3_600_000, copied, replace=True)
+            pipeline.execute()
         for name, work in (
             ("list", lambda: sum(1 for _ in store.list_agents())),
             ("forget", lambda: sum(store.delete(agent_id) for agent_id in store.list_agents())),
@@ -122,77 +170,26 @@ def many_agents(server: RedisProcess, *, agents: int) -> dict[str, Any]:
     return result
 
 
-def against_langgraph(record: bytes, *, turns: int) -> dict[str, Any]:
-    """The same conversation in LangGraph's SQLite saver and in our SQLite store: bytes and time."""
-    from langchain_core.messages import AIMessage, HumanMessage
-    from langgraph.checkpoint.base import empty_checkpoint
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "langgraph.db"
-        messages: list[Any] = []
-        config: Any = {"configurable": {"thread_id": "a", "checkpoint_ns": ""}}
-        with SqliteSaver.from_conn_string(str(path)) as saver:
-            started = time.perf_counter()
-            for turn in range(turns):
-                messages += [HumanMessage(f"Question {turn}: " + "word " * 30), AIMessage("answer " * 30)]
-                checkpoint = empty_checkpoint()
-                checkpoint["channel_values"] = {"messages": list(messages)}
-                checkpoint["channel_versions"] = {"messages": turn + 1}
-                metadata: Any = {"step": turn}
-                config = saver.put(config, checkpoint, metadata, {"messages": turn + 1})
-            theirs = (time.perf_counter() - started) / turns
-            started = time.perf_counter()
-            for _ in range(20):
-                saver.get_tuple({"configurable": {"thread_id": "a"}})
-            their_load = (time.perf_counter() - started) / 20
-            saver.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        their_bytes = path.stat().st_size
-        ours_path = Path(folder) / "ours.db"
-        with SQLiteStateStore(ours_path) as store:
-            started = time.perf_counter()
-            stored = None
-            for _ in range(turns):
-                stored = store.commit("a", record, expected=stored)
-            ours = (time.perf_counter() - started) / turns
-            started = time.perf_counter()
-            for _ in range(20):
-                store.load("a")
-            our_load = (time.perf_counter() - started) / 20
-        our_bytes = ours_path.stat().st_size
-    return {
-        "turns": turns,
-        "langgraph_sqlite": {"bytes": their_bytes, "commit_seconds": theirs, "load_seconds": their_load},
-        "dmem_sqlite": {"bytes": our_bytes, "commit_seconds": ours, "load_seconds": our_load},
-        "note": "LangGraph keeps every message's text and every step; the δ-mem record replaces neither text nor log.",
-    }
-
-
-def compression(record: bytes) -> dict[str, float]:
-    """What zstd and zlib make of a record of normal float32 numbers."""
-    return {
-        "record_bytes": len(record),
-        "state_bytes_each": LAYOUT.heads * LAYOUT.rank**2 * len(LAYOUT.layers) * 4,
-        "zstd_3_ratio": len(zstandard.compress(record, 3)) / len(record),
-        "zlib_6_ratio": len(zlib.compress(record)) / len(record),
-    }
-
-
 def main() -> None:
-    """Measure everything and write the result."""
+    """Measure the chosen parts, and keep those measured before."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--agents", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--part", action="append", choices=("throughput", "server_memory", "many_agents"))
     chosen = parser.parse_args()
     record = embedded_record()
-    result: dict[str, Any] = {"circumstances": circumstances(), "compression": compression(record)}
+    path = RESULTS / "store.json"
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
-        result["throughput"] = throughput(server, record, rounds=chosen.rounds)
-        result["server_memory"] = server_memory(server, record, agents=500)
-        result["many_agents"] = many_agents(server, agents=chosen.agents)
-    result["langgraph"] = against_langgraph(record, turns=100)
-    (RESULTS / "store.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
+        parts: dict[str, Callable[[], dict[str, Any]]] = {
+            "throughput": lambda: throughput(server, record, rounds=chosen.rounds),
+            "server_memory": lambda: server_memory(server, record, agents=50),
+            "many_agents": lambda: many_agents(server, agents=chosen.agents),
+        }
+        for name in chosen.part or parts:
+            result[name] = {**parts[name](), "circumstances": circumstances()}
+            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            print(name, json.dumps(result[name], indent=1), flush=True)
 
 
 if __name__ == "__main__":

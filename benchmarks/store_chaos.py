@@ -250,6 +250,7 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=20)
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--scene", action="append", choices=SCENES)
+    parser.add_argument("--runs", type=int, default=3, help="one after the other; all of them are written")
     chosen = parser.parse_args()
     result: dict[str, Any] = {
         "circumstances": circumstances(),
@@ -257,13 +258,16 @@ def main() -> None:
         "turns_each": chosen.turns,
         "agents": AGENTS,
         "record_bytes": FILLER_BYTES,
-        "scenes": {},
+        "runs": [],
     }
-    for name in chosen.scene or SCENES:
-        with tempfile.TemporaryDirectory(prefix="dmem-chaos-") as folder, scene(name, Path(folder)) as (url, trouble):
-            result["scenes"][name] = run(url, trouble, writers=chosen.writers, turns=chosen.turns)
-        print(name, json.dumps(result["scenes"][name]), flush=True)
-    (RESULTS / "store_chaos.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for _ in range(chosen.runs):
+        scenes: dict[str, Any] = {}
+        result["runs"].append(scenes)
+        for name in chosen.scene or SCENES:
+            with tempfile.TemporaryDirectory(prefix="dmem-chaos-") as folder, scene(name, Path(folder)) as place:
+                scenes[name] = run(*place, writers=chosen.writers, turns=chosen.turns)
+            print(name, json.dumps(scenes[name]), flush=True)
+            (RESULTS / "store_chaos.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

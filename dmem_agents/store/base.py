@@ -45,6 +45,9 @@ class StoredRecord:
     """1 for a new record, one more for each commit."""
     incarnation: str
     """Drawn when the record is created: a deleted and re-created record never matches an older writer."""
+    revision: str = field(default="", compare=False)
+    """Drawn for each commit, where a store may give a version number twice (a failover that loses commits): a record
+    of one history never matches a writer of the other. Empty where that can't be."""
 
 
 class StateStore(ABC):
@@ -313,7 +316,7 @@ def conflict(agent_id: str, expected: StoredRecord | None, found_version: int | 
     wanted = "no record" if expected is None else f"version {expected.version}"
     found = "none" if found_version is None else f"version {found_version}"
     if expected is not None and found_version == expected.version:
-        found += " of a record that was deleted and created again"
+        found += " of another history (deleted and created again, or its server lost commits in a failover)"
     return StateConflictError(
         f"Expected {wanted} of agent {agent_id!r}, found {found}: somebody else committed or deleted it "
         "since it was loaded. Nothing was written. Load the record and repeat the turn."

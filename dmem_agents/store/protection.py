@@ -14,6 +14,7 @@ import hmac
 import os
 import re
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, Self, overload
 
@@ -201,7 +202,7 @@ class _ProtectingPlans(StorePlans):
         version = 1 if expected is None else expected.version + 1
         sealed = self._protection.protect(data, self._binding(agent_id, version))
         done = yield from super().commit(agent_id, sealed, expected, token, fence)
-        return StoredRecord(data=data, version=done.version, incarnation=done.incarnation)
+        return replace(done, data=data)
 
     def load_snapshot(self, agent_id: str, version: int) -> Procedure[StoredRecord | None]:
         return self._opened(agent_id, (yield from super().load_snapshot(agent_id, version)))
@@ -211,7 +212,7 @@ class _ProtectingPlans(StorePlans):
             return None
         subject = f"Record of agent {agent_id!r}, version {record.version},"
         data = self._protection.open(record.data, self._binding(agent_id, record.version), subject=subject)
-        return StoredRecord(data=data, version=record.version, incarnation=record.incarnation)
+        return replace(record, data=data)
 
     def _binding(self, agent_id: str, version: int) -> bytes:
         """What a record is sealed for. Lengths first: no two of these are the same bytes."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import sys
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from typing import Any
 
 from dmem_agents.errors import StateConflictError
-from dmem_agents.testing.store_conformance import StoreConformance, refused
+from dmem_agents.testing.store_conformance import StoreConformance
+from dmem_agents.testing.store_under_test import refused
 from dmem_agents.testing.store_writers import content_of, increment_in_child, overwrite_in_child
 
 
@@ -35,7 +38,7 @@ class SharedStoreConformance(StoreConformance):
             assert two.acquire_lease("a", "you", ttl_seconds=60) is None
 
     def test_two_processes_on_one_agent_lose_no_update(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = _clean_processes()
         arguments = (self.store_factory(), "a", 40)
         children = [context.Process(target=increment_in_child, args=arguments) for _ in range(2)]
         for child in children:
@@ -49,7 +52,7 @@ class SharedStoreConformance(StoreConformance):
             assert (int(record.data), record.version) == (80, 80)
 
     def test_a_writer_killed_at_any_point_leaves_the_old_record_or_the_new_one(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = _clean_processes()
         for round_number in range(3):
             receiver, sender = context.Pipe(duplex=False)
             child = context.Process(target=overwrite_in_child, args=(self.store_factory(), "a", sender))
@@ -67,6 +70,16 @@ class SharedStoreConformance(StoreConformance):
                 assert record.data == content_of(record.version)
                 next_version = record.version + 1
                 assert store.commit("a", content_of(next_version), expected=record).version == next_version
+
+
+def _clean_processes() -> Any:
+    """Processes that share nothing with this one; copies of one that has imported the stores, where the system can."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    stores = [name for name in sys.modules if name.startswith("dmem_agents.store")]
+    context.set_forkserver_preload(["dmem_agents.testing.store_writers", *stores])
+    return context
 
 
 def _rest(receiver: Connection) -> Iterator[int]:

@@ -20,62 +20,28 @@ from __future__ import annotations
 
 import math
 import random
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from dmem_agents.envelope import MAX_SEALED_BYTES
 from dmem_agents.errors import (
     AgentIdError,
     CommitUnknownError,
     ConfigError,
-    LeaseLostError,
     StateConflictError,
     StateCorruptError,
     StateError,
     StoreError,
 )
-from dmem_agents.store.base import MARKS_KEPT, StateStore
+from dmem_agents.store.base import MARKS_KEPT
 from dmem_agents.store.portable import export_agent, import_agent
-from dmem_agents.testing.store_writers import StoreFactory, increment, open_blocking
-
-ODD_AGENT_IDS = (
-    *("a", "A", " a", "a ", "a:b", "a:", ":a", ":", "a::b", "a/b", "a\\b", "a%3Ab", "lease", "version"),
-    *(
-        "*",
-        "a*",
-        "?",
-        "[a]",
-        "[^a]",
-        "{a}",
-        "{a}:b",
-        "a\nb",
-        "a\0b",
-        "a\0",
-        "\0",
-        "'; DROP TABLE records; --",
-    ),
-    *("ä", "a\u0308", "аlice", "alice", "😀", "\uffff", "\U0010ffff", "x" * 4096, "x" * 4095),
-)
-"""Agent ids that a careless store mixes up: separators, patterns, control characters, look-alikes."""
+from dmem_agents.testing.lease_conformance import LeaseConformance
+from dmem_agents.testing.store_under_test import ODD_AGENT_IDS, refused
+from dmem_agents.testing.store_writers import increment
 
 
-class StoreConformance:
+class StoreConformance(LeaseConformance):
     """What every store has to do. `store_factory` is the one method to write."""
-
-    def store_factory(self) -> StoreFactory:
-        """A callable that opens the store under test, empty at the start of each test.
-
-        It may make a `StateStore` or an `AsyncStateStore`. For `SharedStoreConformance` it must be
-        picklable, as a `functools.partial` of an importable class is, and each call must open the same data.
-        """
-        raise NotImplementedError
-
-    def open_store(self) -> StateStore:
-        """The store under test; an async one runs on an event loop in a thread of its own."""
-        return open_blocking(self.store_factory())
 
     def test_an_agent_that_was_never_written_has_no_record(self) -> None:
         with self.open_store() as store:
@@ -195,65 +161,6 @@ class StoreConformance:
                     store.commit(f"late {number}", b"", expected=None)
             assert listed == staying
 
-    def test_a_lease_keeps_others_out_until_it_is_given_back(self) -> None:
-        with self.open_store() as store:
-            assert store.acquire_lease("a", "me", ttl_seconds=60) is not None
-            assert store.acquire_lease("a", "you", ttl_seconds=60) is None
-            assert store.acquire_lease("b", "you", ttl_seconds=60) is not None
-            store.release_lease("a", "me")
-            assert store.acquire_lease("a", "you", ttl_seconds=60) is not None
-
-    def test_a_lease_is_renewed_by_its_owner_and_counts_from_the_renewal(self) -> None:
-        with self.open_store() as store:
-            assert store.acquire_lease("a", "me", ttl_seconds=0.2) is not None
-            assert store.acquire_lease("a", "me", ttl_seconds=60) is not None
-            time.sleep(0.3)
-            assert store.acquire_lease("a", "you", ttl_seconds=60) is None
-
-    def test_a_lease_that_ran_out_is_free_and_its_late_owner_gives_nothing_back(self) -> None:
-        with self.open_store() as store:
-            store.commit("recorded", b"1", expected=None)
-            for agent_id in ("recorded", "new"):
-                assert store.acquire_lease(agent_id, "me", ttl_seconds=0.1) is not None
-            time.sleep(0.2)
-            for agent_id in ("recorded", "new"):
-                assert store.acquire_lease(agent_id, "you", ttl_seconds=60) is not None
-                store.release_lease(agent_id, "me")
-                assert store.acquire_lease(agent_id, "me", ttl_seconds=60) is None
-
-    def test_giving_back_a_lease_that_nobody_holds_does_nothing(self) -> None:
-        with self.open_store() as store:
-            store.release_lease("a", "me")
-            record = store.commit("a", b"1", expected=None)
-            store.release_lease("a", "me")
-            assert store.load("a") == record
-
-    def test_a_lease_makes_no_record_and_stops_no_commit(self) -> None:
-        with self.open_store() as store:
-            store.acquire_lease("a", "me", ttl_seconds=60)
-            assert store.load("a") is None
-            assert list(store.list_agents()) == []
-            assert store.delete("a") is False
-            store.acquire_lease("a", "me", ttl_seconds=60)
-            assert store.commit("a", b"of somebody else", expected=None).version == 1
-
-    def test_a_commit_keeps_the_lease_and_a_delete_ends_it(self) -> None:
-        with self.open_store() as store:
-            store.acquire_lease("a", "me", ttl_seconds=60)
-            store.commit("a", b"1", expected=None)
-            assert store.acquire_lease("a", "you", ttl_seconds=60) is None
-            store.delete("a")
-            assert store.acquire_lease("a", "you", ttl_seconds=60) is not None
-
-    def test_a_record_outlives_every_lease(self) -> None:
-        with self.open_store() as store:
-            store.acquire_lease("a", "me", ttl_seconds=0.1)
-            first = store.commit("a", b"1", expected=None)
-            store.acquire_lease("a", "me", ttl_seconds=0.1)
-            time.sleep(0.3)
-            assert store.load("a") == first
-            assert list(store.list_agents()) == ["a"]
-
     def test_what_no_store_can_keep_is_refused_and_changes_nothing(self) -> None:
         with self.open_store() as store:
             record = store.commit("a", b"1", expected=None)
@@ -308,17 +215,6 @@ class StoreConformance:
             assert record is not None
             assert (int(record.data), record.version) == (60, 60)
 
-    def test_one_of_many_threads_gets_the_lease(self) -> None:
-        with self.open_store() as store:
-            barrier = threading.Barrier(6)
-
-            def try_it(number: int) -> bool:
-                barrier.wait()
-                return store.acquire_lease("a", f"owner {number}", ttl_seconds=60) is not None
-
-            with ThreadPoolExecutor(6) as pool:
-                assert sum(pool.map(try_it, range(6))) == 1
-
     def test_an_exported_agent_is_imported_under_another_id(self) -> None:
         with self.open_store() as store:
             store.commit("a", b"record", expected=None)
@@ -368,47 +264,6 @@ class StoreConformance:
             store.delete("a")
             assert store.commit("a", b"1", expected=None, token="of another writer").version == 1
 
-    def test_each_new_holder_gets_a_larger_fencing_token_and_a_renewal_keeps_it(self) -> None:
-        with self.open_store() as store:
-            for prepare in (lambda: None, lambda: store.commit("a", b"1", expected=None)):
-                prepare()
-                fences = []
-                for owner in ("me", "you", "me"):
-                    fence = store.acquire_lease("a", owner, ttl_seconds=60)
-                    assert fence is not None
-                    assert store.acquire_lease("a", owner, ttl_seconds=60) == fence
-                    store.release_lease("a", owner)
-                    fences.append(fence)
-                assert fences == sorted(set(fences))
-
-    def test_a_commit_under_a_lease_that_holds_is_stored(self) -> None:
-        with self.open_store() as store:
-            fence = store.acquire_lease("a", "me", ttl_seconds=60)
-            first = store.commit("a", b"1", expected=None, fence=fence)
-            assert store.acquire_lease("a", "me", ttl_seconds=60) == fence
-            assert store.commit("a", b"2", expected=first, fence=fence).version == 2
-
-    def test_an_expired_holders_commit_fails_whether_or_not_somebody_took_the_lease(self) -> None:
-        with self.open_store() as store:
-            record = store.commit("a", b"1", expected=None)
-            fence = store.acquire_lease("a", "me", ttl_seconds=0.1)
-            time.sleep(0.2)
-            with refused(LeaseLostError, "'a'"):
-                store.commit("a", b"late", expected=record, fence=fence)
-            newer = store.acquire_lease("a", "you", ttl_seconds=60)
-            with refused(LeaseLostError, "'a'"):
-                store.commit("a", b"late", expected=record, fence=fence)
-            assert store.load("a") == record
-            assert store.commit("a", b"2", expected=record, fence=newer).version == 2
-
-    def test_a_lease_that_was_given_back_fences_no_commit(self) -> None:
-        with self.open_store() as store:
-            fence = store.acquire_lease("a", "me", ttl_seconds=60)
-            store.release_lease("a", "me")
-            with refused(LeaseLostError, "'a'"):
-                store.commit("a", b"1", expected=None, fence=fence)
-            assert store.load("a") is None
-
     def test_a_fork_is_an_agent_of_its_own(self) -> None:
         with self.open_store() as store:
             first = store.commit("a", b"1", expected=None)
@@ -439,16 +294,3 @@ class StoreConformance:
                 store.commit(agent_id, b"1", expected=None)
             store.acquire_lease("a lease alone", "me", ttl_seconds=60)
             assert list(store.strays()) == []
-
-
-@contextmanager
-def refused(kind: type[Exception], *parts: str) -> Iterator[None]:
-    """Checks that the block raises `kind` with all `parts` in its text; pytest's `raises` without pytest."""
-    try:
-        yield
-    except kind as error:
-        missing = [part for part in parts if part not in str(error)]
-        if missing:
-            raise AssertionError(f"expected {missing} in the text: {error}") from error
-    else:
-        raise AssertionError(f"expected {kind.__name__}, nothing was raised")

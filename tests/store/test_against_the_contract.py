@@ -31,6 +31,8 @@ AGENTS = ("a", "a:b", "*")
 Pair = tuple[StoredRecord | None, StoredRecord | None]
 Fences = tuple[int | None, int | None]
 NO_FENCES: Fences = (None, None)
+DATA = st.one_of(st.binary(max_size=4), st.binary(min_size=1, max_size=4).map(lambda data: data * 4_200))
+"""Redis keeps records from 16 KiB on in two parts: four bytes repeated are one."""
 
 
 class Server(Protocol):
@@ -68,7 +70,7 @@ class SideBySide(RuleBasedStateMachine):
     @rule(
         target=tickets,
         agent_id=agents,
-        data=st.binary(max_size=4),
+        data=DATA,
         ticket=tickets,
         token=st.sampled_from((None, None, "one", "two")),
         fence=st.one_of(st.just(NO_FENCES), fences),

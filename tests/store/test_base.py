@@ -4,7 +4,8 @@ import pytest
 
 from dmem_agents.store import AsyncStateStore, StateStore, StoredRecord
 from dmem_agents.store.base import following
-from dmem_agents.testing.store_conformance import StoreConformance, refused
+from dmem_agents.testing.store_conformance import StoreConformance
+from dmem_agents.testing.store_under_test import refused
 
 
 def test_a_stored_record_does_not_print_its_bytes() -> None:

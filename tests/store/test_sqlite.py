@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 
 class TestSQLiteStateStore(SharedStoreConformance, RetentionConformance):
     @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path) -> None:
-        self.path = tmp_path / "agents.sqlite"
+    def _folder(self, folder_in_memory: Path) -> None:
+        self.path = folder_in_memory / "agents.sqlite"
 
     def store_factory(self) -> StoreFactory:
         return functools.partial(SQLiteStateStore, self.path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dmem_agents.errors import StateConflictError
-from dmem_agents.store import InMemoryStateStore, Retention, ThreadedStateStore, open_async_store
+from dmem_agents.store import InMemoryStateStore, Retention, SQLiteStateStore, ThreadedStateStore, open_async_store
 from dmem_agents.testing.retention_conformance import RetentionConformance
 from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
 from dmem_agents.testing.store_conformance import StoreConformance
@@ -22,13 +22,17 @@ class TestThreadedInMemoryStore(StoreConformance, RetentionConformance):
         return lambda: ThreadedStateStore(InMemoryStateStore(retention))
 
 
-class TestThreadedSQLiteStore(SharedStoreConformance):
+class TestThreadedSQLiteStore(SharedStoreConformance, RetentionConformance):
     @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path) -> None:
-        self.url = f"sqlite:///{tmp_path}/agents.sqlite"
+    def _folder(self, folder_in_memory: Path) -> None:
+        self.path = folder_in_memory / "agents.sqlite"
+        self.url = f"sqlite:///{self.path}"
 
     def store_factory(self) -> StoreFactory:
         return functools.partial(open_async_store, self.url)
+
+    def retaining_factory(self, retention: Retention) -> StoreFactory:
+        return lambda: ThreadedStateStore(SQLiteStateStore(self.path, retention=retention))
 
 
 async def test_tasks_that_repeat_refused_commits_lose_no_update() -> None:

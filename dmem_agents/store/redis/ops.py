@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
+import secrets
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 from redis import exceptions
@@ -45,6 +46,8 @@ Plan: TypeAlias = Generator[Batch, list[Any], T]
 """Yields batches, gets their replies (or the server's error), returns the result."""
 
 _PAGE: Final = 500  # keys looked at per SCAN
+_DIVIDED_FROM: Final = 16 * 1024  # bytes of a record
+_ALLOCATION_OVERHEAD: Final = 32  # bytes that the server adds to a value, with some to spare
 
 
 class RedisPlans:
@@ -61,11 +64,8 @@ class RedisPlans:
         self.address = shown
         self.prefix = prefix
         self._refreshes = retention.refresh_on_read
-        self._settings = (
-            _milliseconds(retention.ttl_seconds),
-            "" if retention.snapshots is None else retention.snapshots,
-            _milliseconds(retention.snapshot_seconds),
-        )
+        asked = (_milliseconds(retention.ttl_seconds), retention.snapshots, _milliseconds(retention.snapshot_seconds))
+        self._settings = "" if asked == (None,) * 3 else " ".join("" if n is None else str(n) for n in asked)
 
     @classmethod
     def of(cls, address: RedisAddress) -> RedisPlans:
@@ -145,39 +145,46 @@ class RedisPlans:
     def _load(self, agent_id: str) -> Plan[StoredRecord | None]:
         key = self._key(agent_id)
         if self._refreshes:
-            version, incarnation, data = _padded((yield from _run(scripts.LOAD_AND_REFRESH, key)), 3)
+            found, _ = yield from _run(scripts.LOAD_AND_REFRESH, key)
         else:
-            [[version, incarnation, data]] = yield Batch((("HMGET", key, "version", "incarnation", "record"),))
+            [found] = yield Batch((("HMGET", key, "version", "incarnation", "revision", "record", "rest"),))
+        version, incarnation, revision, data, rest = found
         if version is None and incarnation is None and data is None:
             return None
-        return self._record(agent_id, version, incarnation, data)
+        return self._record(agent_id, version, incarnation, data, rest, revision)
 
     def _commit(
         self, agent_id: str, data: bytes, expected: StoredRecord | None, token: str | None, fence: int | None
     ) -> Plan[StoredRecord]:
         key, mark = self._key(agent_id), mark_of(token)
         check_data(agent_id, data)
-        new = following(data, expected)
-        wanted = ("", "") if expected is None else (str(expected.version), expected.incarnation)
+        new = replace(following(data, expected), revision=secrets.token_hex(8))
+        wanted = ("", new.incarnation, "") if expected is None else _identity(expected)
         held = "" if fence is None else fence
-        written = (new.version, new.incarnation, data)
-        script = _run(scripts.COMMIT, key, *wanted, mark, held, *written, *self._settings)
-        (outcome, *found), sent = yield from _counted(script)
+        rest, record = _divided(data)
+        # The record is last: redis-py sends what comes before a large argument, and what comes after, apart.
+        written = (new.version, new.revision, mark, held, self._settings, rest, record)
+        reply, sent = yield from _run(scripts.COMMIT, key, *wanted, *written)
+        if reply == 1:
+            return new
+        outcome, *found = reply
         if outcome == 2:
             raise lease_lost(agent_id)
         if outcome == 0:
             stored_version = int(found[0]) if _is_version(*found) else None
             raise refused(agent_id, expected, stored_version, repeated=sent > 1 or token is not None)
-        return StoredRecord(data=data, version=int(found[0]), incarnation=found[1].decode())
+        version, incarnation, revision = (text.decode() for text in found)
+        return StoredRecord(data=data, version=int(version), incarnation=incarnation, revision=revision)
 
     def _delete(self, agent_id: str) -> Plan[bool]:
         # Not repeated: somebody may have created the agent anew after the first try.
-        return bool((yield from _run(scripts.DELETE, self._key(agent_id), repeatable=False)))
+        existed, _ = yield from _run(scripts.DELETE, self._key(agent_id), repeatable=False)
+        return bool(existed)
 
     def _acquire(self, agent_id: str, owner: str, ttl_seconds: float) -> Plan[int | None]:
         key = self._key(agent_id)
         check_lease(owner, ttl_seconds)
-        fence = yield from _run(scripts.ACQUIRE, key, owner, max(1, round(ttl_seconds * 1000)))
+        fence, _ = yield from _run(scripts.ACQUIRE, key, owner, max(1, round(ttl_seconds * 1000)))
         return int(fence) if fence else None
 
     def _release(self, agent_id: str, owner: str) -> Plan[None]:
@@ -192,15 +199,28 @@ class RedisPlans:
         )
 
     def _load_snapshot(self, agent_id: str, version: int) -> Plan[StoredRecord | None]:
-        [[incarnation, data]] = yield Batch((("HMGET", self._key(agent_id), "incarnation", f"snap:{version}"),))
-        return None if data is None else self._record(agent_id, str(version).encode(), incarnation, data)
+        fields = ("incarnation", f"snap:{version}", f"snap:{version}:rest")
+        [[incarnation, data, rest]] = yield Batch((("HMGET", self._key(agent_id), *fields),))
+        return None if data is None else self._record(agent_id, str(version).encode(), incarnation, data, rest, None)
 
     def _record(
-        self, agent_id: str, version: bytes | None, incarnation: bytes | None, data: bytes | None
+        self,
+        agent_id: str,
+        version: bytes | None,
+        incarnation: bytes | None,
+        data: bytes | None,
+        rest: bytes | None,
+        revision: bytes | None,
     ) -> StoredRecord:
-        if not _is_version(version) or not incarnation or not incarnation.isascii() or data is None:
+        texts = (incarnation or b"") + (revision or b"")
+        if not _is_version(version) or not incarnation or not texts.isascii() or data is None:
             raise self._foreign(agent_id)
-        return StoredRecord(data=data, version=int(version or b""), incarnation=incarnation.decode())
+        return StoredRecord(
+            data=data + (rest or b""),
+            version=int(version or b""),
+            incarnation=incarnation.decode(),
+            revision=(revision or b"").decode(),
+        )
 
     def _about(self, agent_id: str, plan: Plan[T]) -> Plan[T]:
         """The plan, with the agent named when its key holds something else than a hash."""
@@ -219,43 +239,40 @@ class RedisPlans:
         )
 
 
-def _run(script: Script, key: bytes, *arguments: str | bytes | int, repeatable: bool = True) -> Plan[Any]:
-    """Runs a script by its hash; sends its text when the server does not know it (any more)."""
+def _run(script: Script, key: bytes, *arguments: str | bytes | int, repeatable: bool = True) -> Plan[tuple[Any, int]]:
+    """The reply of a script, and how often it was sent: with its text when the server does not know it (any more)."""
+    batch = Batch((("EVALSHA", script.sha, 1, key, *arguments),), repeatable)
     try:
-        [reply] = yield Batch((("EVALSHA", script.sha, 1, key, *arguments),), repeatable)
+        [reply] = yield batch
     except exceptions.NoScriptError:
-        [reply] = yield Batch((("EVAL", script.text, 1, key, *arguments),), repeatable)
-    return reply
+        again = Batch((("EVAL", script.text, 1, key, *arguments),), repeatable)
+        [reply] = yield again
+        return reply, max(batch.sent, again.sent)
+    return reply, batch.sent
 
 
-def _counted(plan: Plan[T]) -> Plan[tuple[T, int]]:
-    """The plan's result, and how often its most repeated batch was sent."""
-    most = 0
-    try:
-        batch = next(plan)
-        while True:
-            try:
-                replies = yield batch
-            except exceptions.RedisError as error:
-                most = max(most, batch.sent)
-                batch = plan.throw(error)
-            else:
-                most = max(most, batch.sent)
-                batch = plan.send(replies)
-    except StopIteration as done:
-        return done.value, most
+def _identity(record: StoredRecord) -> tuple[int, str, str]:
+    return record.version, record.incarnation, record.revision
 
 
-def _milliseconds(seconds: float | None) -> str | int:
-    """As the scripts take it: empty when nothing is said, 0 for no limit."""
+def _divided(data: bytes) -> tuple[bytes, bytes]:
+    """A record's end and what is before it, which fills an allocation of the server's.
+
+    Those come in four sizes per doubling (jemalloc): a value just above one would take a quarter more than it is.
+    """
+    if len(data) < _DIVIDED_FROM:
+        return b"", data
+    allocated = len(data) + _ALLOCATION_OVERHEAD
+    step = 1 << (allocated.bit_length() - 3)
+    cut = allocated // step * step - _ALLOCATION_OVERHEAD
+    return data[cut:], data[:cut]
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    """As the scripts take it: 0 for no limit."""
     if seconds is None:
-        return ""
+        return None
     return 0 if math.isinf(seconds) else max(1, round(seconds * 1000))
-
-
-def _padded(reply: list[Any], length: int) -> list[Any]:
-    """A Lua table's end is cut off where it holds nothing."""
-    return [*reply, *[None] * (length - len(reply))]
 
 
 def _is_version(value: bytes | None = None) -> bool:

@@ -1,9 +1,10 @@
 """The Lua scripts, each one atomic step on one key: what an agent's hash holds, and how it changes.
 
-Fields: `version`, `incarnation`, `record`; `marks`, of the last commits' tokens, 8 bytes each; `committed_ms`;
-`snapshots`, "version:committed_ms:size " for each of the `snap:<version>` fields, oldest first; the settings
-`ttl_ms`, `snapshot_limit`, `snapshot_ms` (0: no limit); `lease_owner`, `lease_ends_ms`, `lease_fence`. Times are
-the server's. A hash without `version` is a lease alone, not a record, and expires with the lease.
+Fields: `version`, `incarnation`, `revision`; `record`, with its end in `rest` when it is large (`ops` says why);
+`marks`, of the last commits' tokens, 8 bytes each; `committed_ms`; `snapshots`, "version:committed_ms:size " for each
+of the `snap:<version>` (and `snap:<version>:rest`) fields, oldest first; the settings `ttl_ms`, `snapshot_limit`,
+`snapshot_ms` (0: no limit); `lease_owner`, `lease_ends_ms`, `lease_fence`. Times are the server's. A hash without
+`version` is a lease alone, not a record, and expires with the lease.
 """
 
 from __future__ import annotations
@@ -37,57 +38,64 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 COMMIT: Final = Script(
     _NOW
     + f"""
-local wanted_version, wanted_incarnation, mark, fence = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local wanted, incarnation, seen, new, revision, mark, fence, settings, rest, record = unpack(ARGV)
 local found = redis.call('HMGET', key, 'version', 'incarnation', 'marks', 'lease_fence', 'lease_ends_ms',
-  'committed_ms', 'snapshots', 'ttl_ms', 'snapshot_limit', 'snapshot_ms')
+  'committed_ms', 'snapshots', 'ttl_ms', 'snapshot_limit', 'snapshot_ms', 'revision')
 local version, marks, lease_ends = found[1], found[3] or '', tonumber(found[5]) or 0
-local last = #marks - {MARK_BYTES - 1}
-for at = last, 1, -{MARK_BYTES} do
-  if string.sub(marks, at, at + {MARK_BYTES - 1}) == mark then
-    return {{1, string.format('%.0f', version - (last - at) / {MARK_BYTES}), found[2]}}
-  end
+local at = string.find(marks, mark, 1, true)
+while at and at % {MARK_BYTES} ~= 1 do at = string.find(marks, mark, at + 1, true) end
+if at then
+  local later = (#marks - at + 1) / {MARK_BYTES} - 1
+  return {{1, string.format('%.0f', version - later), found[2], later == 0 and found[11] or ''}}
 end
-if wanted_version == '' then
+if wanted == '' then
   if version or found[2] or redis.call('HEXISTS', key, 'record') == 1 then return {{0, version}} end
-elseif version ~= wanted_version or found[2] ~= wanted_incarnation then
+elseif version ~= wanted or found[2] ~= incarnation or (found[11] or '') ~= seen then
   return {{0, version}}
 end
 if fence ~= '' and (found[4] ~= fence or lease_ends <= now) then return {{2}} end
 
-local changed = {{'version', ARGV[5], 'incarnation', ARGV[6], 'record', ARGV[7], 'committed_ms', now,
-  'marks', string.sub(marks .. mark, -{MARK_BYTES * MARKS_KEPT})}}
-local settings = {{}}
-for i, name in ipairs({{'ttl_ms', 'snapshot_limit', 'snapshot_ms'}}) do
-  if ARGV[7 + i] ~= '' then
-    changed[#changed + 1] = name
-    changed[#changed + 1] = ARGV[7 + i]
-    settings[i] = tonumber(ARGV[7 + i])
-  else
-    settings[i] = tonumber(found[7 + i]) or 0
+local changed = {{'version', new, 'incarnation', incarnation, 'revision', revision, 'record', record,
+  'committed_ms', now, 'marks', string.sub(marks .. mark, -{MARK_BYTES * MARKS_KEPT})}}
+local dropped = {{}}
+local function change(name, value) changed[#changed + 1] = name; changed[#changed + 1] = value end
+local function drop(name) dropped[#dropped + 1] = name end
+
+local ttl, limit, max_age = found[8], found[9], found[10]
+if settings ~= '' then
+  local asked = {{string.match(settings, '(%d*) (%d*) (%d*)')}}
+  for i, name in ipairs({{'ttl_ms', 'snapshot_limit', 'snapshot_ms'}}) do
+    if asked[i] ~= '' then change(name, asked[i]) else asked[i] = found[7 + i] end
   end
+  ttl, limit, max_age = unpack(asked, 1, 3)
 end
-local ttl, limit, max_age = settings[1], settings[2], settings[3]
+ttl, limit, max_age = tonumber(ttl) or 0, tonumber(limit) or 0, tonumber(max_age) or 0
 
-local snapshots = {{}}
-for v, ms, size in string.gmatch(found[7] or '', '(%d+):(%d+):(%d+)') do
-  snapshots[#snapshots + 1] = {{v, ms, size}}
-end
-if limit > 0 and version then
-  local before = redis.call('HGET', key, 'record')
-  changed[#changed + 1] = 'snap:' .. version
-  changed[#changed + 1] = before
-  snapshots[#snapshots + 1] = {{version, found[6] or '0', #before}}
-end
-local first, dropped = math.max(1, #snapshots - limit + 1), {{}}
-while max_age > 0 and first <= #snapshots and tonumber(snapshots[first][2]) < now - max_age do first = first + 1 end
-for i = 1, first - 1 do dropped[i] = 'snap:' .. snapshots[i][1] end
-local kept = {{}}
-for i = first, #snapshots do kept[#kept + 1] = table.concat(snapshots[i], ':') .. ' ' end
-if #snapshots > 0 then
-  changed[#changed + 1] = 'snapshots'
-  changed[#changed + 1] = table.concat(kept)
+if found[7] or limit > 0 then
+  local snapshots = {{}}
+  for v, ms, size in string.gmatch(found[7] or '', '(%d+):(%d+):(%d+)') do
+    snapshots[#snapshots + 1] = {{v, ms, size}}
+  end
+  if limit > 0 and version then
+    local before = redis.call('HMGET', key, 'record', 'rest')
+    change('snap:' .. version, before[1])
+    if before[2] then change('snap:' .. version .. ':rest', before[2]) end
+    snapshots[#snapshots + 1] = {{version, found[6] or '0', #before[1] + #(before[2] or '')}}
+  end
+  local first, kept = math.max(1, #snapshots - limit + 1), {{}}
+  while max_age > 0 and first <= #snapshots and tonumber(snapshots[first][2]) < now - max_age do first = first + 1 end
+  for i, snapshot in ipairs(snapshots) do
+    if i < first then
+      drop('snap:' .. snapshot[1])
+      drop('snap:' .. snapshot[1] .. ':rest')
+    else
+      kept[#kept + 1] = table.concat(snapshot, ':') .. ' '
+    end
+  end
+  if #snapshots > 0 then change('snapshots', table.concat(kept)) end
 end
 
+if rest == '' then drop('rest') else change('rest', rest) end
 redis.call('HSET', key, unpack(changed))
 if #dropped > 0 then redis.call('HDEL', key, unpack(dropped)) end
 if ttl > 0 then
@@ -95,19 +103,20 @@ if ttl > 0 then
 else
   redis.call('PERSIST', key)
 end
-return {{1, ARGV[5], ARGV[6]}}
+return 1
 """
 )
 
 LOAD_AND_REFRESH: Final = Script(
     _NOW
     + """
-local found = redis.call('HMGET', key, 'version', 'incarnation', 'record', 'ttl_ms', 'lease_ends_ms')
-local ttl = tonumber(found[4]) or 0
+local found = redis.call('HMGET', key, 'version', 'incarnation', 'revision', 'record', 'rest', 'ttl_ms',
+  'lease_ends_ms')
+local ttl = tonumber(found[6]) or 0
 if found[1] and ttl > 0 then
-  redis.call('PEXPIRE', key, string.format('%.0f', math.max(ttl, (tonumber(found[5]) or 0) - now)))
+  redis.call('PEXPIRE', key, string.format('%.0f', math.max(ttl, (tonumber(found[7]) or 0) - now)))
 end
-return {found[1], found[2], found[3]}
+return {found[1], found[2], found[3], found[4], found[5]}
 """
 )
 

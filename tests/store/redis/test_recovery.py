@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import tracemalloc
 from typing import Protocol
 
 import pytest
@@ -10,6 +12,7 @@ import redis
 
 from dmem_agents.errors import StateConflictError, StoreConnectionError
 from dmem_agents.store import StateStore
+from dmem_agents.store.protection import Encryption, KeyRing, protected
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
 from dmem_agents.testing.blocking_store import BlockingStore
 from dmem_agents.testing.cutting_proxy import CuttingProxy
@@ -110,3 +113,110 @@ def test_a_store_without_settings_leaves_those_of_the_agent(
         store.commit("a", b"2", expected=record)
         assert [s.version for s in store.snapshots("a")] == [1]
         assert (raw.ttl(f"{store.namespace}:a") > 0) is left
+
+
+@pytest.mark.parametrize("keys", ["", "encrypted"])
+def test_a_version_number_given_twice_after_a_failover_matches_no_writer_of_the_lost_history(
+    redis_server: Server, keys: str
+) -> None:
+    with (
+        RedisStateStore(redis_server.url, prefix=secrets.token_hex(4)) as plain,
+        redis.Redis.from_url(redis_server.url) as raw,
+    ):
+        store = protected(plain, Encryption(KeyRing({"k": bytes(32)}))) if keys else plain
+        key = f"{plain.namespace}:a"
+        first = store.commit("a", b"1", expected=None)
+        replicated = raw.dump(key)
+        lost = store.commit("a", b"2 that the replica never got", expected=first)
+        raw.restore(key, 0, replicated, replace=True)  # the replica has taken over
+        kept = store.commit("a", b"2 of another writer", expected=first)
+        assert kept.version == lost.version
+        with pytest.raises(StateConflictError, match="another history"):
+            store.commit("a", b"3 on what was lost", expected=lost)
+        assert store.load("a") == kept
+        assert store.commit("a", b"3", expected=store.load("a")).version == 3
+
+
+SIZES = (0, 1, 16_383, 16_384, 20_447, 20_448, 32_736, 65_503, 65_504, 65_505, 65_621, 1_000_001)
+
+
+def test_a_record_of_any_size_and_its_snapshots_come_back_whole(redis_server: Server) -> None:
+    records = [bytes([number]) * size for number, size in enumerate(SIZES)]
+    with RedisStateStore(f"{redis_server.url}?prefix={secrets.token_hex(4)}&snapshots=20&refresh=read") as store:
+        stored = None
+        for data in (*records, *reversed(records)):
+            stored = store.commit("a", data, expected=stored)
+            assert store.load("a") == stored
+        with RedisStateStore(redis_server.url, prefix=store.namespace) as without_refresh:
+            assert without_refresh.load("a") == stored
+        kept = store.snapshots("a")
+        assert [s.size_bytes for s in kept] == [len(data) for data in (*records, *reversed(records))][-21:-1]
+        for snapshot in kept:
+            earlier = store.load_snapshot("a", snapshot.version)
+            assert earlier is not None
+            assert len(earlier.data) == snapshot.size_bytes
+        assert store.restore("a", kept[0].version).data == records[3]
+
+
+def test_dropped_snapshots_leave_no_fields_behind(redis_server: Server) -> None:
+    with RedisStateStore(f"{redis_server.url}?prefix={secrets.token_hex(4)}&snapshots=2") as store:
+        stored = None
+        for size in (70_000, 70_000, 70_000, 5, 5, 5):
+            stored = store.commit("a", bytes(size), expected=stored)
+        with redis.Redis.from_url(redis_server.url) as raw:
+            fields = {name for name in raw.hkeys(f"{store.namespace}:a") if b"snap:" in name or name == b"rest"}
+        assert fields == {b"snap:4", b"snap:5"}
+
+
+@pytest.mark.parametrize("size", [16_500, 33_000, 65_621, 82_000])
+def test_an_agent_takes_little_more_of_the_servers_memory_than_its_record(redis_server: Server, size: int) -> None:
+    agents = 100
+    with (
+        RedisStateStore(redis_server.url, prefix=secrets.token_hex(4)) as store,
+        redis.Redis.from_url(redis_server.url) as raw,
+    ):
+        used = []
+        for start in (0, agents):
+            for number in range(start, start + agents):
+                store.commit(f"user-{number}", bytes(size), expected=None)
+            used.append(int(raw.info("memory")["used_memory"]))
+        assert 0.9 * size < (used[1] - used[0]) / agents < 1.15 * size
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_listing_and_forgetting_take_no_more_of_the_clients_memory_for_more_agents(
+    redis_server: Server, kind: str
+) -> None:
+    prefix = secrets.token_hex(4)
+    with RedisStateStore(redis_server.url, prefix=prefix) as store, redis.Redis.from_url(redis_server.url) as raw:
+        store.commit("user-0", b"1", expected=None)
+        copied, pipeline = raw.dump(f"{prefix}:user-0"), raw.pipeline(transaction=False)
+        for number in range(1, AGENTS):
+            pipeline.restore(f"{prefix}:user-{number}{LONG}", 0, copied)
+        pipeline.execute()
+    del pipeline
+    work = _list_and_forget if kind == "sync" else lambda *at: asyncio.run(_list_and_forget_async(*at))
+    tracemalloc.start()
+    try:
+        listed, forgotten = work(redis_server.url, prefix)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert listed >= AGENTS
+    assert forgotten > 100
+    assert peak < AGENTS * len(LONG) / 2  # of bytes: less than half of the ids at once
+
+
+AGENTS, LONG = 8_000, "x" * 1_000
+
+
+def _list_and_forget(url: str, prefix: str) -> tuple[int, int]:
+    with RedisStateStore(url, prefix=prefix) as store:
+        listed = sum(1 for _ in store.list_agents())
+        return listed, sum(store.delete(agent_id) for agent_id in store.list_agents("user-11"))
+
+
+async def _list_and_forget_async(url: str, prefix: str) -> tuple[int, int]:
+    async with AsyncRedisStateStore(url, prefix=prefix) as store:
+        listed = sum([1 async for _ in store.list_agents()])
+        return listed, sum([await store.delete(agent_id) async for agent_id in store.list_agents("user-11")])
