@@ -372,6 +372,13 @@ def test_an_agent_keeps_its_memory_and_no_other_agent_sees_it(tiny: dict[str, An
     assert (version(llm, "alice"), version(llm, "bob")) == (2, 1)
 
 
+def test_equal_seeds_give_equal_answers_and_others_others(tiny: dict[str, Any]) -> None:
+    llm = DeltaMemLLM(**tiny, temperature=1.5)
+    said = [llm.invoke("Hi", seed=seed).content for seed in (1, 1, 2, 3)]
+    assert said[0] == said[1]
+    assert len(set(said)) > 1
+
+
 def test_a_batch_of_agents_gives_what_single_calls_give(tiny: dict[str, Any]) -> None:
     llm = DeltaMemLLM(**tiny)
     texts = [f"My number is {number}." for number in range(6)]
