@@ -65,7 +65,7 @@ def outcomes(report: Path) -> dict[str, dict[str, str]]:
 def run(model: Path, adapter: Path, report: Path) -> None:
     """The suites as pytest runs them, on this model."""
     own = {"DMEM_SUITES_MODEL": str(model.absolute()), "DMEM_SUITES_ADAPTER": str(adapter.absolute())}
-    options = ["-q", "-n0", "-p", "no:cacheprovider", f"--timeout={CASE_SECONDS}", f"--junit-xml={report}"]
+    options = ["-v", "-n0", "-p", "no:cacheprovider", f"--timeout={CASE_SECONDS}", f"--junit-xml={report}"]
     subprocess.run([sys.executable, "-m", "pytest", SUITES, *options], cwd=ROOT, env={**os.environ, **own}, check=False)
 
 

@@ -26,8 +26,8 @@ EMBEDDED = OTHER_MODEL is None
 PARAMS: dict[str, Any] = {
     "model": OTHER_MODEL,
     "adapter": str(packaged_adapter_folder()) if EMBEDDED else os.environ["DMEM_SUITES_ADAPTER"],
-    "dtype": "float32",
-    "max_tokens": 64,
+    "dtype": "float32" if EMBEDDED else "bfloat16",
+    "max_tokens": 64 if EMBEDDED else 256,
     "store": "memory://",
 }
 
