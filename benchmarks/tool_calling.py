@@ -2,7 +2,7 @@
 
     python -m benchmarks.tool_calling     writes results/tool_calling.json
 
-The vocabulary is the embedded model's, with each family's markers as special tokens, under that family's template.
+The vocabulary is the embedded model's, with each family's markers as its models have them, under the family's template.
 Times are milliseconds of this thread's CPU time beside wall time: other work on the machine shows in the second only.
 """
 
@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import jsonschema
 import torch
-from transformers import AutoTokenizer
+from transformers import AddedToken, AutoTokenizer
 
 from benchmarks.run import RESULTS, circumstances
 from dmem_agents import LoadedModel, load_model
-from dmem_agents.call_formats import LLAMA, MISTRAL, MISTRAL_ARGS
+from dmem_agents.call_formats import HERMES, LLAMA, MISTRAL, MISTRAL_ARGS
 from dmem_agents.model.embedded import embedded_model_folder
 from dmem_agents.model.grammar import GrammarCompiler
 from dmem_agents.model.kv_cache import dynamic_cache
@@ -36,12 +36,13 @@ from tests.tool_calling.test_call_formats import LATER_MISTRAL
 SCHEMAS = 500
 STEPS = 200
 FAMILIES = {
-    "hermes": ("smollm2", ()),
-    "llama": ("llama3", LLAMA.markers),
-    "mistral": ("mistral_v3", MISTRAL.markers),
-    "mistral, later": (LATER_MISTRAL, MISTRAL_ARGS.markers),
+    "hermes": ("smollm2", (), False),
+    "hermes, as Qwen has it": ("qwen25", HERMES.markers, False),
+    "llama": ("llama3", LLAMA.markers, True),
+    "mistral": ("mistral_v3", MISTRAL.markers, True),
+    "mistral, later": (LATER_MISTRAL, MISTRAL_ARGS.markers, True),
 }
-"""Of each spelling, a chat template and the markers that its models have as special tokens."""
+"""Of each spelling: a chat template, the markers that its models have as tokens, and whether these are special."""
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
@@ -72,10 +73,10 @@ class Family(NamedTuple):
         return grammar([tool], tool.name, call_format=self.chat.call_format, marker_ids=self.chat.marker_ids)
 
 
-def family(template: str, markers: tuple[str, ...]) -> Family:
-    """The embedded model's tokenizer under this template, with these special tokens."""
+def family(template: str, markers: tuple[str, ...], special: bool) -> Family:
+    """The embedded model's tokenizer under this template, with these tokens."""
     tokenizer = AutoTokenizer.from_pretrained(embedded_model_folder())
-    tokenizer.add_special_tokens({"additional_special_tokens": list(markers)})
+    tokenizer.add_tokens([AddedToken(mark, special=special, normalized=False) for mark in markers], special)
     named = TEMPLATES / f"{template[:40]}.jinja"
     tokenizer.chat_template = named.read_text() if named.exists() else template
     return Family(tokenizer, ChatTokenizer(tokenizer))
