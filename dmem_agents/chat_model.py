@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote_plus
 
 from pydantic import (
     AliasChoices,
@@ -54,6 +54,7 @@ _FORM_ARGUMENTS = ("tools", "tool_choice", "parallel_tool_calls", "response_form
 _CALL_ONLY = ("regenerate", *_FORM_ARGUMENTS)
 _CALL_ARGUMENTS = (*_SAMPLING_ARGUMENTS, *_TURN_ARGUMENTS, "max_tokens", "stop", "timeout", *_CALL_ONLY)
 _SECRET = ("store", "session", "hub_token", "api_key")
+_SECRET_OPTIONS = ("password", "secret", "token")
 _ALIASES = {
     "model_name": "model",
     "max_new_tokens": "max_tokens",
@@ -271,12 +272,23 @@ def _by_own_names(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def redacted_url(url: str) -> str:
-    """The URL with `***` for its password, for dumps and error texts."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+    """The URL with `***` for its passwords, for dumps and error texts: before the host and among the options.
+
+    What can't be taken apart is rather hidden than shown: a password with an unescaped `/`, `?` or `@` too.
+    """
+    scheme, mark, rest = url.partition("://")
+    if scheme not in ("sqlite", "memory"):  # whose paths may hold an `@`
+        credentials, at, rest = rest.rpartition("@")
+        user, colon, _ = credentials.partition(":")
+        rest = f"{user}{colon}***@{rest}" if colon else f"***@{rest}" if at else rest
+    place, question, query = rest.partition("?")
+    return f"{scheme}{mark}{place}{question}{'&'.join(map(_redacted_option, query.split('&')))}"
+
+
+def _redacted_option(option: str) -> str:
+    name, equals, _ = option.partition("=")
+    secret = any(word in unquote_plus(name).lower() for word in _SECRET_OPTIONS)
+    return f"{name}{equals}***" if equals and secret else option
 
 
 def unreadable_part(role: str, position: int, kind: str) -> MessageError:

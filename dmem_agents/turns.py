@@ -23,6 +23,7 @@ MAX_DIGESTS = 512
 
 OnDivergence = Literal["absorb_new", "rebuild", "error"]
 Start = Literal["head", "base", "empty"]
+_OWN, _ASKED = 0x01, 0x02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,8 @@ class Watermark:
     """How far an agent's state has come. Raises `StateError` for counts that contradict each other."""
 
     digests: tuple[bytes, ...] = ()
-    """Digests of the last absorbed messages, oldest first. The lowest bit of each: whether the agent itself said it."""
+    """Digests of the last absorbed messages, oldest first. The lowest bit of each: whether the agent itself said it;
+    the next: whether it was put as a question, to be answered by a call to come."""
     absorbed: int = 0
     """Messages absorbed in all; more than `digests` holds once the oldest were dropped."""
     turn_length: int = 0
@@ -46,13 +48,24 @@ class Watermark:
 
     @property
     def messages(self) -> tuple[bytes, ...]:
-        """`digests` without who said them, to compare with those of incoming messages."""
-        return tuple(map(_unmarked, self.digests))
+        """`digests` without their marks, to compare with those of incoming messages."""
+        return tuple(map(_marked, self.digests))
 
     @property
     def ends_in_own_answer(self) -> bool:
         """Whether the last absorbed message is an answer that the agent gave, not one that a caller brought."""
-        return bool(self.digests) and self.digests[-1] != _unmarked(self.digests[-1])
+        return bool(self.digests) and bool(self.digests[-1][-1] & _OWN)
+
+    @property
+    def question(self) -> bytes | None:
+        """The message that was put as a question and awaits its answer; None when there is none."""
+        asked = self.turn_length == 1 and self.opening is not None and self.digests[-1][-1] & _ASKED
+        return self.opening if asked else None
+
+    @property
+    def opening(self) -> bytes | None:
+        """The message that the current turn opened with; None when there is none, or it was dropped."""
+        return self.messages[-self.turn_length] if 0 < self.turn_length <= len(self.digests) else None
 
     def base(self) -> Watermark:
         """The watermark of base, as far as the kept digests know it."""
@@ -101,13 +114,14 @@ def align(
     *,
     on_divergence: OnDivergence = "absorb_new",
     regenerate: bool = False,
-    open_turn: bool = False,
     answering: bool = True,
+    may_be_last_turn: bool = False,
 ) -> TurnPlan:
     """Find what is new in a call's messages, whatever part of the history the caller sent again.
 
     System messages are shown by the caller of this function and never aligned. A call with one user message
-    brings new text, even text that was said before, unless the caller knows better (`open_turn`).
+    brings new text, even text that was said before, unless that awaits its answer (`Watermark.question`) or the
+    caller knows better (`regenerate`, `may_be_last_turn`).
 
     Messages that fit base and then leave the current turn are an edit of it where the caller sends back an answer
     of ours, so carries the history. Where base ends in messages that the caller brought, they may as well be a
@@ -120,9 +134,9 @@ def align(
             current turn: absorb those that are new on top of everything, absorb all of them into an empty
             state, or refuse.
         regenerate: These messages replace the current turn: roll back to base where they fit it.
-        open_turn: These messages may have been absorbed as they came: a lone user message that was absorbed last
-            is the question to be answered now; one that the last turn opened with is not to be absorbed again.
         answering: The call wants an answer. Without one, messages that were all absorbed are left as they are.
+        may_be_last_turn: The agent may have absorbed these messages while it answered them, in these words or in
+            others. If they open as the last turn did they are that turn: known, to go on, or to replace it.
 
     Raises:
         MessageError: There is no message but the system's.
@@ -134,15 +148,17 @@ def align(
     chat = _Chat(incoming)
     base = watermark.base()
     rolls_back = regenerate and watermark.turn_length > 0
+    is_last_turn = may_be_last_turn and chat.digests[0] == watermark.opening
     if chat.roles == ["user"]:
-        if open_turn and not rolls_back and _opens_last_turn(chat.digests[0], watermark, answering=answering):
-            return _plan(chat, "base", base) if answering else _plan(chat, "head", watermark, _Run(0, 1))
-        return _plan(chat, "base", base) if rolls_back else _plan(chat, "head", watermark)
+        if rolls_back or (answering and (is_last_turn or chat.digests[0] == watermark.question)):
+            return _plan(chat, "base", base)
+        return _plan(chat, "head", watermark, _Run(0, 1) if is_last_turn else _NOTHING)
     if not rolls_back:
         run = _find_run(chat.digests, watermark)
         if run is not None:
             known = run.end == len(chat) and not answering
             return _plan(chat, "head", watermark, run) if known else _continue(chat, watermark, run)
+        rolls_back = is_last_turn
     run = _find_run(chat.digests, base)
     if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
         return _diverged(chat, watermark, on_divergence)
@@ -155,7 +171,12 @@ def align(
 
 
 def next_watermark(
-    plan: TurnPlan, digests: Sequence[bytes], answer: bytes | None, *, max_digests: int = MAX_DIGESTS
+    plan: TurnPlan,
+    digests: Sequence[bytes],
+    answer: bytes | None,
+    *,
+    asked: bool = False,
+    max_digests: int = MAX_DIGESTS,
 ) -> Watermark:
     """The watermark to store with the new head; its base is the state that the current turn ran from.
 
@@ -163,9 +184,14 @@ def next_watermark(
         plan: The plan that was carried out.
         digests: One digest per incoming message, the system's included.
         answer: Digest of the answer; None when none was generated.
+        asked: Without an answer: the last message was put as a question, and is no text by itself.
         max_digests: So many digests are kept, the newest ones.
     """
-    added = [_unmarked(digests[index]) for index in plan.appended] + ([] if answer is None else [_marked(answer)])
+    added = [_marked(digests[index]) for index in plan.appended]
+    if answer is not None:
+        added.append(_marked(answer, _OWN))
+    elif asked and plan.appended:
+        added[-1] = _marked(added[-1], _ASKED)
     current = set(plan.turn)
     return Watermark(
         digests=(*plan.kept.digests, *added)[-max_digests:],
@@ -201,7 +227,7 @@ class _Chat:
     def __init__(self, incoming: Sequence[Message]) -> None:
         self.index = [i for i, message in enumerate(incoming) if message.role != "system"]
         self.roles = [incoming[i].role for i in self.index]
-        self.digests = [_unmarked(incoming[i].digest()) for i in self.index]
+        self.digests = [_marked(incoming[i].digest()) for i in self.index]
         if not self.index:
             raise MessageError(
                 f"Expected at least one message of a user, assistant or tool, got {len(incoming)} messages, "
@@ -234,13 +260,9 @@ class _Chat:
         return tuple(self.index[position] for position in positions)
 
 
-def _unmarked(digest: bytes) -> bytes:
-    return digest[:-1] + bytes([digest[-1] & 0xFE])
-
-
-def _marked(digest: bytes) -> bytes:
-    """The digest of something that the agent itself said."""
-    return digest[:-1] + bytes([digest[-1] | 0x01])
+def _marked(digest: bytes, mark: int = 0) -> bytes:
+    """The digest with this mark alone."""
+    return digest[:-1] + bytes([digest[-1] & ~(_OWN | _ASKED) | mark])
 
 
 def _find_run(digests: Sequence[bytes], watermark: Watermark) -> _Run | None:
@@ -267,16 +289,7 @@ def _find_run(digests: Sequence[bytes], watermark: Watermark) -> _Run | None:
 
 def _is_edit(digests: Sequence[bytes], watermark: Watermark, run: _Run) -> bool:
     """Whether messages that fit base up to `run` belong to the current turn, rather than to another beside it."""
-    opening = watermark.messages[-watermark.turn_length]
-    return watermark.base().ends_in_own_answer or run.end == len(digests) or digests[run.end] == opening
-
-
-def _opens_last_turn(digest: bytes, watermark: Watermark, *, answering: bool) -> bool:
-    """Whether this message is the one that the last turn opened with; for an answer, also the only one of it."""
-    length = watermark.turn_length
-    if not 0 < length <= len(watermark.digests) or (answering and length > 1):
-        return False
-    return watermark.messages[-length] == digest
+    return watermark.base().ends_in_own_answer or run.end == len(digests) or digests[run.end] == watermark.opening
 
 
 def _reopened(chat: _Chat, watermark: Watermark, *, anyhow: bool) -> _Run | None:

@@ -166,14 +166,22 @@ def test_a_wrong_argument_of_a_call_is_refused(call: dict[str, Any], text: str) 
         ("redis://user:pw@host:6379/0?a=b", "redis://user:***@host:6379/0?a=b"),
         ("rediss://:pw@host", "rediss://:***@host"),
         ("redis://host:6379", "redis://host:6379"),
-        ("sqlite:///folder/a.db", "sqlite:///folder/a.db"),
+        ("sqlite:///folder/a@b.db", "sqlite:///folder/a@b.db"),
+        ("redis://host?password=pw&prefix=x", "redis://host?password=***&prefix=x"),
+        (
+            "redis+sentinel://host/service?sentinel_p%61ssword=pw",
+            "redis+sentinel://host/service?sentinel_p%61ssword=***",
+        ),
+        ("redis://pw@host", "redis://***@host"),
+        ("redis://user:p/w?p@w@host", "redis://user:***@host"),
+        ("redis://:pw@one:1,two:2?a=b", "redis://:***@one:1,two:2?a=b"),
     ],
 )
 def test_a_stores_password_is_neither_printed_nor_dumped(url: str, shown: str) -> None:
     assert redacted_url(url) == shown
     settings = ChatModelSettings(store=url)
     assert settings.model_dump()["store"] == shown
-    assert "pw" not in repr(settings)
+    assert "pw" not in repr(settings) + repr(settings._memory_session().config)
 
 
 @pytest.mark.parametrize(

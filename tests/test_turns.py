@@ -43,7 +43,7 @@ class NaiveAgent:
     def plan(self, incoming: list[Message], **options: Any) -> TurnPlan:
         return align(incoming, self.watermark, **options)
 
-    def turn(self, incoming: list[Message], answer: Message | None, **options: Any) -> TurnPlan:
+    def turn(self, incoming: list[Message], answer: Message | None, asked: bool = False, **options: Any) -> TurnPlan:
         plan = self.plan(incoming, **options)
         state = {"head": self.head, "base": self.base, "empty": []}[plan.start]
         base = state + [incoming[index] for older in plan.absorb for index in older]
@@ -51,7 +51,7 @@ class NaiveAgent:
         self.base, self.head = base, base + written + ([] if answer is None else [answer])
         digests = [message.digest() for message in incoming]
         self.watermark = next_watermark(
-            plan, digests, answer.digest() if answer else None, max_digests=self.max_digests
+            plan, digests, answer.digest() if answer else None, asked=asked, max_digests=self.max_digests
         )
         return plan
 
@@ -534,20 +534,40 @@ def test_turn_fifty_shows_no_more_messages_than_turn_two() -> None:
     assert shown == [1] * 50
 
 
-def test_a_message_absorbed_as_it_came_is_the_question_of_an_open_turn() -> None:
-    agent = told(user("u1"), said("a1"))
-    agent.turn([user("fact")], None, open_turn=True, answering=False)
-    agent.turn([user("fact")], said("noted"), open_turn=True)
-    assert agent.texts() == ["u1", "a1", "fact", "noted"]
-    agent.turn([user("fact")], said("again"), open_turn=True)
-    assert agent.texts() == ["u1", "a1", "fact", "noted", "fact", "again"]
-
-
 @pytest.mark.parametrize("incoming", [[user("fact")], [user("fact"), said("noted")]])
 def test_what_a_turn_absorbed_is_not_absorbed_after_it(incoming: list[Message]) -> None:
     agent = told(user("u1"), said("a1"), user("fact"), said("noted"))
-    plan = agent.plan(incoming, open_turn=True, answering=False)
+    plan = agent.plan(incoming, answering=False, may_be_last_turn=True)
     assert (plan.start, plan.appended) == ("head", ())
+
+
+def test_a_question_that_was_put_is_answered_once_and_a_text_that_was_told_is_another() -> None:
+    agent = told(user("u1"), said("a1"))
+    agent.turn([user("q")], None, asked=True, answering=False)
+    agent.turn([user("q")], said("a"))
+    assert agent.texts() == ["u1", "a1", "q", "a"]
+    agent.turn([user("q")], said("again"))
+    assert agent.texts() == ["u1", "a1", "q", "a", "q", "again"]
+    agent.turn([user("fact")], None, answering=False)
+    agent.turn([user("fact")], said("noted"))
+    assert agent.texts()[-3:] == ["fact", "fact", "noted"]
+
+
+@pytest.mark.parametrize("before", [(), (user("u1"), said("a1"))])
+def test_the_last_turn_in_other_words_replaces_it(before: tuple[Message, ...]) -> None:
+    agent = told(*before)
+    for turn in ([user("q")], [user("q"), said("step"), result("r")]):
+        agent.turn([*before, *turn], said("step"))
+    agent.turn([user("q"), said("step r answer")], None, answering=False, may_be_last_turn=True)
+    assert agent.texts() == [*(m.content for m in before), "q", "step r answer"]
+
+
+def test_a_text_that_is_said_again_is_new_unless_the_caller_knows_better() -> None:
+    agent = told(user("u1"), said("a1"), user("fact"), said("noted"))
+    agent.turn([user("fact")], None, answering=False)
+    assert agent.texts() == ["u1", "a1", "fact", "noted", "fact"]
+    agent.turn([user("other")], said("a"), regenerate=True)
+    assert agent.texts() == ["u1", "a1", "fact", "noted", "other", "a"]
 
 
 def test_messages_that_were_all_absorbed_are_left_as_they_are_when_no_answer_is_asked_for() -> None:

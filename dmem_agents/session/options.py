@@ -35,7 +35,7 @@ class SessionConfig:
     """Hub id or folder of the backbone; None is the embedded model."""
     adapter: str | Path | None = None
     """Hub id or folder of the adapter; None is the one shipped for the embedded model."""
-    store: str | StateStore | AsyncStateStore | None = None
+    store: str | StateStore | AsyncStateStore | None = field(default=None, repr=False)
     """URL of the store, or a store; None is an SQLite file in the user's data folder. A store object stays
     the caller's to close, and an `AsyncStateStore` serves the async methods only."""
     dtype: str = "auto"
@@ -86,9 +86,13 @@ class TurnOptions:
     """These messages replace the agent's current turn: its state is rolled back to before it."""
     timeout_seconds: float | None = None
     """Give the turn up after so long, waiting for the agent included, loading the model not; None: never."""
-    open_turn: bool = False
-    """These messages may have been absorbed as they came: a lone user message that was absorbed last, and not
-    answered, is the question now rather than new text."""
+    replaces_version: int | None = None
+    """The messages that made this version of the agent's record come again. As `regenerate` while that is the newest;
+    after it, as long as the agent's last turn opens as they do, they go on with it or replace it."""
+    absorbed_until: int | None = None
+    """For messages absorbed as part of a conversation with the agent: in versions of the record after this one, it may
+    have absorbed them as it answered. They are then not absorbed again, or replace what it absorbed where that
+    differs; and a user message that ends them is a question, which the call that answers it does not absorb again."""
     require_agent: bool = False
     """Refuse a turn without an agent instead of running it on an empty memory that is thrown away."""
     tools: tuple[ToolSchema, ...] = ()

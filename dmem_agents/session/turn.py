@@ -95,7 +95,8 @@ class Turn:
         if agent_id is not None:
             stored = yield CallStore(lambda store: store.load(agent_id))
         record = self._open(stored)
-        plan = self._align(record)
+        version = 0 if stored is None else stored.version
+        plan = self._align(record, version)
         job = Job(self._call, plan, self._runtime)
         job.check_fits()
         base = record.base if plan.start == "base" else record.head
@@ -107,7 +108,6 @@ class Turn:
         chat = self._runtime.chat
         spelling = chat.call_format if self._options.tools else None
         answer = AnswerText(chat.stream_decoder(), self._options.stop, call_format=spelling)
-        version = 0 if stored is None else stored.version
         if not self._call.generate and not plan.appended:
             return ReplyChunk(text="", reply=job.reply(None, answer, version, base))  # all of it was known
         if self._call.generate:
@@ -155,16 +155,17 @@ class Turn:
         require_fingerprint(record, self._runtime.fingerprint, agent_id=agent_id)
         return record
 
-    def _align(self, record: AgentRecord) -> TurnPlan:
+    def _align(self, record: AgentRecord, version: int) -> TurnPlan:
         watermark = Watermark(digests=record.digests, absorbed=record.absorbed, turn_length=record.turn_length)
-        read_only = self._options.read_only
+        read_only, replaces = self._options.read_only, self._options.replaces_version
+        since = replaces if self._call.generate else self._options.absorbed_until
         plan = align(
             self._call.messages,
             watermark,
             on_divergence="absorb_new" if read_only else self._options.on_divergence,
-            regenerate=self._options.regenerate,
-            open_turn=self._options.open_turn,
+            regenerate=self._options.regenerate or replaces == version,
             answering=self._call.generate,
+            may_be_last_turn=since is not None and since < version,
         )
         if plan.diverged and not read_only:
             who = "A chat" if self._call.agent_id is None else f"The chat of agent {self._call.agent_id!r}"
@@ -234,7 +235,9 @@ class Turn:
     ) -> AgentRecord:
         """The record after this turn."""
         said = None if answer is None else answer.message().digest()
-        watermark = next_watermark(plan, [m.digest() for m in self._call.messages], said)
+        messages = self._call.messages
+        asked = answer is None and self._options.absorbed_until is not None and messages[-1].role == "user"
+        watermark = next_watermark(plan, [m.digest() for m in messages], said, asked=asked)
         return replace(
             record,
             base=base,

@@ -62,9 +62,10 @@ class ChatTokenizer:
         self.call_format = self._template.traits.call_format
         """How the model spells tool calls."""
         # By the vocabulary's own words: a text that is no token would come back as the id of the unknown one.
-        special = {str(tokenizer.convert_ids_to_tokens(i)): i for i in tokenizer.all_special_ids}
-        self.marker_ids = {mark: special[mark] for mark in self.call_format.markers if mark in special}
-        """Those of the format's markers that are special tokens, which text never holds."""
+        tokens = {str(tokenizer.convert_ids_to_tokens(i)): i for i in tokenizer.all_special_ids}
+        tokens |= {str(token): i for i, token in tokenizer.added_tokens_decoder.items()}  # Qwen's are not special
+        self.marker_ids = {mark: tokens[mark] for mark in self.call_format.markers if mark in tokens}
+        """Those of the format's markers that are one token of their own, special or added."""
 
     @property
     def supports_tools(self) -> bool:

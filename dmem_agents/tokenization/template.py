@@ -21,6 +21,8 @@ from dmem_agents.messages import Message
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_NO_CALL = "000000000"
+"""The call of a result whose call is text (`ReActAgent` writes it so): Mistral's templates want nine characters."""
 _RENDER_ERRORS = (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError)
 
 
@@ -115,8 +117,8 @@ class ChatTemplate:
         entry: dict[str, Any] = {"role": message.role, "content": message.content}
         if message.name is not None:
             entry["name"] = message.name
-        if message.tool_call_id is not None:
-            entry["tool_call_id"] = message.tool_call_id
+        if message.role == "tool":
+            entry["tool_call_id"] = message.tool_call_id or _NO_CALL
         calls = [
             {
                 "id": call.id,

@@ -49,8 +49,8 @@ def grammar(
         parallel_calls: whether more calls may follow the first.
         lenient: leave out what the grammar can't express instead of failing to compile.
         call_format: how calls are spelt.
-        marker_ids: those of the format's markers that are one special token of the model, with its id; the others
-            are text.
+        marker_ids: those of the format's markers that are one special or added token of the model, with its id; the
+            others are text.
 
     Raises:
         ConfigError: the choice and the tools don't fit.
@@ -71,8 +71,9 @@ def grammar(
             forms.append(f"{spelling.opening} calls")
     if tool_choice in ("auto", "none") and response_schema is None:
         forms.append("TEXT")
-        free = "/(?s:.*)/"
-        lines.append(f"TEXT: {free}" if offered else f"TEXT: {free} & ~/(?s:.*){_escaped(call_format.opening)}(?s:.*)/")
+        # Where the marker is a token, its text by other tokens would be read as a call that it isn't.
+        unmarked = "" if offered and call_format.opening not in spelling.marker_ids else spelling.without_marker
+        lines.append(f"TEXT: /(?s:.*)/{unmarked}")
     elif tool_choice in ("auto", "none"):
         forms.append("json")
         lines.append(f"json: %json {_compilable(response_schema or {}, lenient)}")
@@ -84,7 +85,12 @@ class _Spelling:
 
     def __init__(self, call_format: CallFormat, marker_ids: Mapping[str, int]) -> None:
         self.format = call_format
-        self._marker_ids = marker_ids
+        self.marker_ids = marker_ids
+
+    @property
+    def without_marker(self) -> str:
+        """What keeps a text from holding the opening marker."""
+        return f" & ~/(?s:.*){_escaped(self.format.opening)}(?s:.*)/"
 
     @property
     def opening(self) -> str:
@@ -94,7 +100,7 @@ class _Spelling:
     def lead_rules(self) -> list[str]:
         """Rules for how a call may begin where text may come as well."""
         marker = self.format.opening
-        if marker in self._marker_ids:  # never part of a text
+        if marker in self.marker_ids:  # never part of a text
             rules = [f"lead: TEXT {self.of(marker + self.format.lead)}"]
         else:  # the marker begins a call whatever text goes before it
             rules = [f"lead: marked {self.of(self.format.lead)}", f"marked[lazy]: TEXT {_literal(marker)}"]
@@ -104,9 +110,9 @@ class _Spelling:
 
     def of(self, text: str) -> str:
         """A text as terminals, one after the other."""
-        pattern = "|".join(map(re.escape, self._marker_ids)) or "(?!)"
+        pattern = "|".join(map(re.escape, self.marker_ids)) or "(?!)"
         parts = [part for part in re.split(f"({pattern})", text) if part]
-        return " ".join(f"<[{self._marker_ids[p]}]>" if p in self._marker_ids else _literal(p) for p in parts)
+        return " ".join(f"<[{self.marker_ids[p]}]>" if p in self.marker_ids else _literal(p) for p in parts)
 
 
 def _call_rules(tools: Sequence[ToolSchema], spelling: _Spelling, parallel_calls: bool, lenient: bool) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import warnings
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,6 +86,15 @@ class NotingSession:
             absorbed_tokens=0,
             state_bytes=1024,
         )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_event_loop_by_default() -> None:
+    """LlamaIndex's synchronous methods and pytest-asyncio ask for the thread's loop, which makes one nobody closes."""
+    with warnings.catch_warnings(), suppress(RuntimeError):
+        warnings.simplefilter("ignore")
+        asyncio.get_event_loop().close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoTokenizer
+from transformers import AddedToken, AutoTokenizer
 
 from dmem_agents.errors import ConfigError, MessageError
 from dmem_agents.messages import Message, ToolCall
@@ -193,3 +193,12 @@ def test_a_marker_that_is_no_token_is_not_taken_for_the_unknown_one() -> None:
     chat = ChatTokenizer(tokenizer)
     assert chat.marker_ids == {}
     assert chat.decode([tokenizer.unk_token_id]) == ""
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_a_marker_that_is_one_token_is_known_as_such_and_survives_decoding(toy: Any, special: bool) -> None:
+    toy.add_tokens([AddedToken(mark, special=special) for mark in ("<tool_call>", "</tool_call>")], special)
+    chat = ChatTokenizer(toy)
+    assert list(chat.marker_ids) == ["<tool_call>", "</tool_call>"]
+    text = "<tool_call> {}</tool_call>"
+    assert chat.decode(chat.encode(text)) == text

@@ -9,6 +9,7 @@ from dmem_agents.errors import TemplateError
 from dmem_agents.messages import Message, ToolCall
 from dmem_agents.tokenization import ChatTokenizer
 from dmem_agents.tokenization.template import ChatTemplate
+from tests.tokenization.conftest import TEMPLATES
 
 Under = Callable[[str], ChatTokenizer]
 
@@ -162,3 +163,15 @@ def test_traits_describe_a_strict_template(under: Under) -> None:
     assert isinstance(template, ChatTemplate)
     traits = template.traits
     assert not any((traits.system, traits.later_system, traits.repeated_roles, traits.assistant_first, traits.tools))
+
+
+@pytest.mark.parametrize("name", ["qwen25", "llama3", "mistral_v3", "smollm2", "phi3", "gemma", "mistral", "qwen3"])
+def test_a_result_whose_call_is_text_is_shown_under_every_template(under: Under, name: str) -> None:
+    template = (TEMPLATES / f"{name}.jinja").read_text()
+    # As the published template of Mistral 7B Instruct v0.3 has it.
+    refusal = "{{- raise_exception('no id') if message.tool_call_id|length != 9 else '' }}"
+    strict = template.replace("{{- '[TOOL_RESULTS]", refusal + "{{- '[TOOL_RESULTS]")
+    chat = chat_of(("system", "Be brief."), ("user", "Where?"), ("assistant", "Action: look"), ("tool", "Seen: a cat"))
+    text = shown(under(strict), [*chat, *chat_of(("assistant", "Action: stroke"), ("tool", "Felt: purring"))])
+    places = [text.index(part) for part in ("Where?", "Action: look", "Seen: a cat", "Action: stroke", "Felt: purring")]
+    assert places == sorted(places)

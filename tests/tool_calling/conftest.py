@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AddedToken
 
 from dmem_agents.model.grammar import GrammarCompiler
 from dmem_agents.testing.tiny_model import tiny_tokenizer
@@ -33,9 +34,9 @@ _WORDS = (
 class RandomWriter:
     """Writes what a grammar allows, with a liking for the signs that end things."""
 
-    def __init__(self, markers: Sequence[str] = ()) -> None:
+    def __init__(self, markers: Sequence[str] = (), *, special: bool = True) -> None:
         self.tokenizer = tiny_tokenizer()
-        self.tokenizer.add_special_tokens({"additional_special_tokens": list(markers)})
+        self.tokenizer.add_tokens([AddedToken(mark, special=special, normalized=False) for mark in markers], special)
         self.marker_ids = {mark: self.tokenizer.convert_tokens_to_ids(mark) for mark in markers}
         self.compiler = GrammarCompiler(self.tokenizer, {EOS})
         liking = torch.zeros(len(self.tokenizer))

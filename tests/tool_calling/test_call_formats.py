@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import torch
 from transformers import AutoTokenizer
 
 from dmem_agents.call_formats import HERMES, LLAMA, MISTRAL, MISTRAL_ARGS, CallFormat
@@ -43,16 +44,11 @@ TWO = {
 }
 
 
-def marked(form: CallFormat) -> tuple[str, ...]:
-    """The markers that real tokenizers of the format have as special tokens."""
-    return () if form is HERMES else form.markers
-
-
-@pytest.fixture(scope="module", params=[(name, tokens) for name in FORMATS for tokens in (True, False)], ids=str)
+@pytest.fixture(scope="module", params=[(f, kind) for f in FORMATS for kind in ("special", "added", "text")], ids=str)
 def case(request: Any, make_writer: Any) -> tuple[str, CallFormat, Any, dict[str, Any]]:
-    """A format, a writer whose markers are special tokens or text, and the grammar's arguments for both."""
-    name, tokens = request.param
-    writer = make_writer(marked(FORMATS[name]) if tokens else ())
+    """A format, a writer whose markers are special tokens, added ones (Qwen's) or text, and the grammar's arguments."""
+    name, kind = request.param
+    writer = make_writer(() if kind == "text" else FORMATS[name].markers, special=kind == "special")
     return name, FORMATS[name], writer, {"call_format": FORMATS[name], "marker_ids": writer.marker_ids}
 
 
@@ -103,6 +99,16 @@ def test_free_text_and_valid_calls_may_come_where_both_are_allowed(case: Any) ->
     required = grammar([WEATHER], "required", **arguments)
     assert writer.accepts(required, CALLS[name])
     assert not writer.accepts(required, "It rains.")
+
+
+@pytest.mark.parametrize("form", [HERMES, LLAMA, MISTRAL, MISTRAL_ARGS], ids=list(FORMATS))
+def test_the_text_of_a_marker_by_other_tokens_does_not_come_out(make_writer: Any, form: CallFormat) -> None:
+    writer = make_writer(form.markers, special=False)
+    constraint = writer.compiler.constraint(grammar([WEATHER], "auto", call_format=form, marker_ids=writer.marker_ids))
+    for sign in form.opening[:-1]:
+        constraint.advance(writer.tokenizer.encode(sign, add_special_tokens=False)[0])
+    last = writer.tokenizer.encode(form.opening[-1], add_special_tokens=False)[0]
+    assert constraint.allowed(torch.zeros(len(writer.tokenizer)))[last] == float("-inf")
 
 
 def test_several_calls_come_out_and_are_read_where_they_may(case: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 import pytest
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import ConfigurableField, RunnableConfig, RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
@@ -288,8 +289,9 @@ def test_traces_name_provider_model_and_agent_and_no_password(noting: Any) -> No
     assert (parameters["agent_id"], parameters["_type"]) == ("alice", "dmem")
     llm.for_agent("bob").invoke("Hi", {"callbacks": [reader]})
     assert "alice" not in str(reader.told["serialized"])
-    stored = DeltaMemLLM(store="redis://:secret@host")
-    assert "secret" not in str(stored._serialized) + str(stored.asdict())
+    for url in ("redis://:secret@host", "redis://host?password=secret"):
+        stored = DeltaMemLLM(store=url)
+        assert "secret" not in f"{stored._serialized} {stored.asdict()} {stored!r} {dumps(stored)}"
 
 
 # In graphs
@@ -370,6 +372,13 @@ def test_an_agent_keeps_its_memory_and_no_other_agent_sees_it(tiny: dict[str, An
     assert (version(llm, "alice"), version(llm, "bob")) == (2, 1)
 
 
+def test_equal_seeds_give_equal_answers_and_others_others(tiny: dict[str, Any]) -> None:
+    llm = DeltaMemLLM(**tiny, temperature=1.5)
+    said = [llm.invoke("Hi", seed=seed).content for seed in (1, 1, 2, 3)]
+    assert said[0] == said[1]
+    assert len(set(said)) > 1
+
+
 def test_a_batch_of_agents_gives_what_single_calls_give(tiny: dict[str, Any]) -> None:
     llm = DeltaMemLLM(**tiny)
     texts = [f"My number is {number}." for number in range(6)]
@@ -444,6 +453,17 @@ async def test_a_cancelled_call_stores_nothing(tiny: dict[str, Any]) -> None:
     with pytest.raises(asyncio.CancelledError):
         await call
     assert version(llm, "alice") == 0
+
+
+def test_what_is_remembered_and_then_said_is_absorbed_as_the_two_events_it_is(tiny: dict[str, Any]) -> None:
+    llm = DeltaMemLLM(**tiny, agent_id="alice")
+    llm.remember("My cat is called Tom.")
+    llm.invoke("My cat is called Tom.")
+    assert (version(llm, "alice"), absorbed(llm, "alice")) == (2, 3)
+    history = [HumanMessage("Hi"), AIMessage("Hello")]
+    llm.remember(history)
+    llm.remember(history)
+    assert (version(llm, "alice"), absorbed(llm, "alice")) == (3, 5)
 
 
 def test_a_call_without_an_agent_stores_nothing_and_can_be_forbidden(tiny: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, TypedDict
 
 import pytest
@@ -143,7 +144,7 @@ def test_create_agent_runs_a_whole_loop(llm: DeltaMemLLM) -> None:
     assert llm._memory_session().info("looper").absorbed_messages == 4
 
 
-@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
 @pytest.mark.parametrize("schema", [Mood, MoodV1, MoodDict, MOOD_JSON])
 @pytest.mark.filterwarnings("ignore:.*[Pp]ydantic [Vv]1")
 def test_structured_output_is_of_its_schema(llm: DeltaMemLLM, schema: Any, method: Any) -> None:
@@ -160,6 +161,14 @@ def test_structured_output_with_its_raw_message_reports_what_could_not_be_parsed
     cut = llm.with_structured_output(Mood, include_raw=True, max_tokens=3).invoke("Hi")
     assert (cut["parsed"], cut["raw"].response_metadata["finish_reason"]) == (None, "length")
     assert cut["parsing_error"] is not None
+
+
+def test_an_answer_keeps_to_a_response_format(llm: DeltaMemLLM) -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "mood", "schema": MOOD_JSON}}
+    assert json.loads(str(llm.invoke("Hi", response_format=schema).content))["mood"] in ("good", "bad")
+    assert llm.bind(response_format={"type": "text"}).invoke("Hi").content == llm.invoke("Hi").content
+    with pytest.raises(ConfigError, match="response_format"):
+        llm.invoke("Hi", response_format={"type": "xml"})
 
 
 def test_an_unknown_method_is_refused(llm: DeltaMemLLM) -> None:

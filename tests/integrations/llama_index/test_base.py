@@ -114,6 +114,8 @@ def test_it_is_an_llm_that_survives_its_own_dictionary_without_a_password() -> N
     assert "secret" not in str(data) + str(llm.to_payload()) + repr(llm)
     again = DeltaMemLLM.from_dict(data)
     assert (again.agent_id, again.max_tokens, again.store) == ("alice", 9, "redis://:***@host")
+    named = DeltaMemLLM(store="redis://user@host?password=secret")
+    assert "secret" not in f"{named.to_dict()} {named.to_payload()} {named!r} {named} {named.to_json()}"
 
 
 def test_prompts_and_system_prompts_of_llama_index_reach_the_session(noting: Any) -> None:
@@ -244,6 +246,17 @@ def test_read_only_calls_leave_the_stored_version_as_it_is(tiny: dict[str, Any])
     llm.complete("My cat is called Tom.")
     assert llm.complete("What is my cat called?", read_only=True).additional_kwargs["dmem_version"] == 1
     assert stored(llm, "alice") == (1, 2)
+
+
+def test_what_is_remembered_and_then_said_is_absorbed_as_the_two_events_it_is(tiny: dict[str, Any]) -> None:
+    llm = DeltaMemLLM(**tiny, agent_id="alice")
+    llm.remember("My cat is called Tom.")
+    llm.complete("My cat is called Tom.")
+    assert stored(llm, "alice") == (2, 3)
+    history = [ChatMessage(role="user", content="Hi"), ChatMessage(role="assistant", content="Hello")]
+    llm.remember(history)
+    llm.remember(history)
+    assert stored(llm, "alice") == (3, 5)
 
 
 def test_a_call_without_an_agent_can_be_forbidden(tiny: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The kit for LlamaIndex LLMs: our class passes it, LlamaIndex's mock passes its part, and faults don't."""
+"""The kit for LlamaIndex LLMs: our class passes it, LlamaIndex's mock and Hugging Face LLM their part, faults don't."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from dmem_agents.testing.llama_index_conformance import FunctionCallingConformance, LLMConformance
+from dmem_agents.testing.tiny_model import tiny_model, tiny_tokenizer
 from llama_index.llms.dmem import DeltaMemLLM
 
 
@@ -41,6 +42,16 @@ class TestDeltaMemLLMWithTools(_Tiny, FunctionCallingConformance):
 class TestMockLLM(LLMConformance):
     def make_llm(self, **arguments: Any) -> LLM:
         return MockLLM(is_chat_model=True, **arguments)
+
+
+class TestHuggingFaceLLM(LLMConformance):
+    def make_llm(self, **arguments: Any) -> LLM:
+        huggingface = pytest.importorskip("llama_index.llms.huggingface")  # of the dev extra
+        plain = {"max_new_tokens": 4, "context_window": 4096, "generate_kwargs": {"do_sample": False}}
+        llm: LLM = huggingface.HuggingFaceLLM(
+            model=tiny_model(), tokenizer=tiny_tokenizer(), is_chat_model=True, **plain, **arguments
+        )
+        return llm
 
 
 class LosesItsEnd(MockLLM):

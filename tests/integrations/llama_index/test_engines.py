@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import pytest
-from llama_index.core import SummaryIndex
-from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core import Settings, SummaryIndex
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 from llama_index.core.chat_engine import CondensePlusContextChatEngine, ContextChatEngine, SimpleChatEngine
 from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.prompts import PromptTemplate
 from llama_index.core.schema import TextNode
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
@@ -141,16 +142,6 @@ async def test_a_function_agent_has_its_call_and_result_absorbed_once(
     assert (absorbed(llm, "alice"), absorbed(llm, "bob")) == (8, 0)
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-async def test_a_react_agent_answers_as_the_agent_of_the_context(tiny: dict[str, Any], streaming: bool) -> None:
-    llm = DeltaMemLLM(**tiny)
-    worker = ReActAgent(tools=[LOOK], llm=llm, streaming=streaming)
-    with agent("alice"):
-        outcome = await worker.run(user_msg="Where is the cat?", memory=ChatMemoryBuffer.from_defaults())
-    assert outcome.response.content is not None
-    assert absorbed(llm, "alice") == 2
-
-
 async def test_agents_of_a_workflow_have_a_memory_each(tiny: dict[str, Any]) -> None:
     llm = OnceForced(**{**tiny, "max_tokens": 100})
     workers: Sequence[FunctionAgent] = [
@@ -167,6 +158,70 @@ async def test_an_object_made_of_the_conversation_leaves_no_trace(tiny: dict[str
     worker = FunctionAgent(tools=[LOOK], llm=llm, output_cls=Place, allow_parallel_tool_calls=False)
     outcome = await worker.run(user_msg="Where is the cat?", memory=ChatMemoryBuffer.from_defaults())
     assert outcome.structured_response["place"] in ("here", "there")
+    assert absorbed(llm, "alice") == 4
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_question_that_an_agent_puts_its_state_into_is_absorbed_once(
+    tiny: dict[str, Any], streaming: bool
+) -> None:
+    llm = OnceForced(**{**tiny, "max_tokens": 100}).for_agent("alice")
+    memory: Any = DeltaMemMemory(llm=llm)
+    worker = FunctionAgent(
+        tools=[LOOK], llm=llm, streaming=streaming, allow_parallel_tool_calls=False, initial_state={"mood": "good"}
+    )
+    for turn in range(2):
+        await worker.run(user_msg=f"Where is the cat {turn}?", memory=memory)
+    assert absorbed(llm, "alice") == 8
+    assert "mood" in str(memory.get_all()[0].content)
+
+
+@pytest.fixture
+def two_chunks(tiny: dict[str, Any]) -> Iterator[Callable[[Any, Any], Any]]:
+    """A `ContextChatEngine` whose documents don't fit one prompt, counted as the model counts."""
+    Settings.tokenizer = DeltaMemLLM(**tiny).tokenizer
+
+    def build(llm: Any, memory: Any) -> Any:
+        nodes = [TextNode(text=f"Sheet {number}: {'cats purr. ' * 220}") for number in range(2)]
+        return ContextChatEngine.from_defaults(
+            retriever=SummaryIndex(nodes).as_retriever(), llm=llm, memory=memory, context_template="{context_str}"
+        )
+
+    yield build
+    Settings.tokenizer = None
+
+
+@pytest.mark.parametrize("own_memory", [False, True], ids=["buffer", "dmem-memory"])
+async def test_an_answer_that_is_refined_over_several_chunks_is_one_turn(
+    tiny: dict[str, Any], two_chunks: Any, own_memory: bool
+) -> None:
+    llm = DeltaMemLLM(**tiny).for_agent("alice")
+    engine = two_chunks(llm, DeltaMemMemory(llm=llm) if own_memory else ChatMemoryBuffer.from_defaults())
+    for turn, method in enumerate([say, say_streaming]):
+        method(engine, f"Fact {turn}")
+        assert absorbed(llm, "alice") == 2 * (turn + 1)
+    for turn, method in enumerate([asay, asay_streaming]):
+        await method(engine, f"Fact {turn + 2}")
+        assert absorbed(llm, "alice") == 2 * (turn + 3)
+    assert llm.memory.info().version >= 8  # type: ignore[union-attr]  # two answers at least for each question
+
+
+def test_an_answer_of_another_turn_is_not_replaced_by_one_that_is_refined(tiny: dict[str, Any]) -> None:
+    llm = DeltaMemLLM(**tiny).for_agent("alice")
+    prompt = PromptTemplate("{query_str} {existing_answer}")
+    earlier = str(llm.chat([ChatMessage(role="user", content="Hi")]).message.content)
+    llm.predict(prompt, query_str="Refine", existing_answer="Somebody else's answer.")
+    assert absorbed(llm, "alice") == 4
+    llm.for_agent("bob").predict(prompt, query_str="Refine", existing_answer=earlier)
+    assert (absorbed(llm, "alice"), absorbed(llm, "bob")) == (4, 2)
+
+
+def test_a_text_that_is_put_twice_is_absorbed_twice(tiny: dict[str, Any]) -> None:
+    llm = DeltaMemLLM(**tiny).for_agent("alice")
+    memory = DeltaMemMemory(llm=llm)
+    for answer in ("Hello.", "Hello again."):
+        memory.put(ChatMessage(role="user", content="Hi"))
+        memory.put(ChatMessage(role="assistant", content=answer))
     assert absorbed(llm, "alice") == 4
 
 

@@ -23,7 +23,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
-from llama_index.core.prompts import PromptTemplate
+from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.tools import BaseTool
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ConfigDict
@@ -38,7 +38,13 @@ from llama_index.llms.dmem.conversion import (
     to_completion_response,
     to_messages,
 )
-from llama_index.llms.dmem.internal import reads_for_engines, rewrites_conversation
+from llama_index.llms.dmem.internal import (
+    note_answer,
+    reads_for_engines,
+    refined,
+    replaced_version,
+    rewrites_conversation,
+)
 from llama_index.llms.dmem.structured import aobjects, objects
 from llama_index.llms.dmem.tools import answer_format, choice_of, no_call, selections, to_openai
 
@@ -117,14 +123,14 @@ class DeltaMemLLM(ChatModelSettings, FunctionCallingLLM):
         """One turn."""
         agent_id, options = self._turn(messages, kwargs)
         reply = self._memory_session().reply(to_messages(messages), agent_id=agent_id, options=options)
-        return to_chat_response(reply, self._model_name())
+        return note_answer(to_chat_response(reply, self._model_name()))
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """`chat` for asyncio."""
         agent_id, options = self._turn(messages, kwargs)
         reply = await self._memory_session().areply(to_messages(messages), agent_id=agent_id, options=options)
-        return to_chat_response(reply, self._model_name())
+        return note_answer(to_chat_response(reply, self._model_name()))
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
@@ -310,5 +316,7 @@ class DeltaMemLLM(ChatModelSettings, FunctionCallingLLM):
             call["tools"] = to_openai(call["tools"])
         if rewrites_conversation(messages):
             call["read_only"] = True
-        # A `DeltaMemMemory` may have absorbed the user's message already.
-        return agent_id, replace(self._turn_options(call), open_turn=True)
+        return agent_id, replace(self._turn_options(call), replaces_version=replaced_version(messages, agent_id))
+
+    def _get_messages(self, prompt: BasePromptTemplate, **prompt_args: Any) -> list[ChatMessage]:
+        return refined(super()._get_messages(prompt, **prompt_args), prompt, prompt_args)

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import asdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from llama_index.core.base.llms.types import (
@@ -21,6 +22,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from dmem_agents import Message, MessageError, Role, ToolCall, unreadable_part
+from llama_index.llms.dmem.internal import is_feedback, note_answer
 from llama_index.llms.dmem.thoughts import as_written, split_thoughts
 
 if TYPE_CHECKING:  # importing these would load torch
@@ -57,12 +59,17 @@ def to_messages(messages: Sequence[ChatMessage]) -> list[Message]:
     """LlamaIndex messages as ours, one for one, in order.
 
     Cache points and thoughts of other models are left out: chat templates show neither. Our own thoughts are put
-    back into the answer as it was absorbed; templates leave them out of earlier answers.
+    back into the answer as it was absorbed; templates leave them out of earlier answers. What a `ReActAgent` tells
+    the model in the user's name is a tool's result: it belongs to the turn.
 
     Raises:
         MessageError: a block that is no text, or a tool call whose arguments are no JSON object.
     """
-    return [_to_message(message) for message in messages]
+    return [
+        _to_message(message, "tool" if is_feedback(message, before) else _ROLES[message.role])
+        for before, message in pairwise([None, *messages])
+        if message is not None
+    ]
 
 
 def prompt_message(prompt: str) -> list[ChatMessage]:
@@ -85,7 +92,7 @@ def to_chat_stream(chunks: Generator[ReplyChunk], model_name: str) -> Generator[
     text = ""
     with closing(chunks):
         for chunk in chunks:
-            yield _chat_step(text, chunk, model_name)
+            yield note_answer(_chat_step(text, chunk, model_name))
             text += chunk.text
 
 
@@ -94,7 +101,7 @@ async def to_chat_astream(chunks: AsyncGenerator[ReplyChunk], model_name: str) -
     text = ""
     async with aclosing(chunks):
         async for chunk in chunks:
-            yield _chat_step(text, chunk, model_name)
+            yield note_answer(_chat_step(text, chunk, model_name))
             text += chunk.text
 
 
@@ -108,8 +115,7 @@ def to_completion(response: ChatResponse) -> CompletionResponse:
     )
 
 
-def _to_message(message: ChatMessage) -> Message:
-    role = _ROLES[message.role]
+def _to_message(message: ChatMessage, role: Role) -> Message:
     thoughts = ""
     texts: list[str] = []
     calls: list[ToolCall] = []

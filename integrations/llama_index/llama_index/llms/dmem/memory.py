@@ -14,9 +14,10 @@ from pydantic import Field, field_validator
 from dmem_agents import ConfigError
 from llama_index.llms.dmem.base import DeltaMemLLM
 from llama_index.llms.dmem.conversion import to_messages
+from llama_index.llms.dmem.internal import marked
 
 if TYPE_CHECKING:  # importing it would load torch
-    from dmem_agents import TurnOptions
+    from dmem_agents import Reply, TurnOptions
 
 _SYSTEM = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 
@@ -44,6 +45,8 @@ class DeltaMemMemory(BaseMemory):
     llm: DeltaMemLLM
     turns: dict[str, list[ChatMessage]] = Field(default_factory=dict)
     """The last turn of each agent, whole or so far."""
+    versions: dict[str, int] = Field(default_factory=dict)
+    """Version of each agent's memory after the last put: later ones are the model's."""
 
     @field_validator("llm", mode="before")
     @classmethod
@@ -103,32 +106,34 @@ class DeltaMemMemory(BaseMemory):
     def put_messages(self, messages: list[ChatMessage]) -> None:
         """Absorb messages, in order, but those that the model absorbed already."""
         agent_id, said = self._following(messages)
+        reply = None
         if self._absorbs(said):
-            options = self._options()
-            self.llm._memory_session().absorb(to_messages(said), agent_id=agent_id, options=options)
-        self.turns[agent_id] = _last_turn_of(said)
+            options = self._options(agent_id)
+            reply = self.llm._memory_session().absorb(to_messages(said), agent_id=agent_id, options=options)
+        self._keep(agent_id, said, reply)
 
     async def aput_messages(self, messages: list[ChatMessage]) -> None:
         """See `put_messages`."""
         agent_id, said = self._following(messages)
+        reply = None
         if self._absorbs(said):
-            options = self._options()
-            await self.llm._memory_session().aabsorb(to_messages(said), agent_id=agent_id, options=options)
-        self.turns[agent_id] = _last_turn_of(said)
+            options = self._options(agent_id)
+            reply = await self.llm._memory_session().aabsorb(to_messages(said), agent_id=agent_id, options=options)
+        self._keep(agent_id, said, reply)
 
     def set(self, messages: list[ChatMessage]) -> None:
         """Take a whole history: what is new in it is absorbed, what contradicts the memory as `on_divergence` says."""
-        self.turns.pop(self.llm._owner(None), None)
+        self._forget_turn()
         self.put_messages(messages)
 
     async def aset(self, messages: list[ChatMessage]) -> None:
         """See `set`."""
-        self.turns.pop(self.llm._owner(None), None)
+        self._forget_turn()
         await self.aput_messages(messages)
 
     def reset(self) -> None:
         """Delete everything stored of the agent."""
-        self.turns.pop(self.llm._owner(None), None)
+        self._forget_turn()
         self.llm.memory.forget()
 
     def _last_turn(self) -> list[ChatMessage]:
@@ -143,8 +148,21 @@ class DeltaMemMemory(BaseMemory):
     def _absorbs(self, messages: Sequence[ChatMessage]) -> bool:
         return not self.llm.read_only and any(message.role not in _SYSTEM for message in messages)
 
-    def _options(self) -> TurnOptions:
-        return replace(self.llm._turn_options({}), open_turn=True)
+    def _options(self, agent_id: str) -> TurnOptions:
+        return replace(self.llm._turn_options({}), absorbed_until=self.versions.get(agent_id, 0))
+
+    def _keep(self, agent_id: str, said: list[ChatMessage], reply: Reply | None) -> None:
+        """Remember the turn; a question that was absorbed as it came is marked, to be answered in its place."""
+        if reply is not None:
+            self.versions[agent_id] = reply.version
+            if reply.absorbed_messages and said[-1].role == MessageRole.USER:
+                said = [*said[:-1], marked(said[-1], agent_id, reply.version)]
+        self.turns[agent_id] = _last_turn_of(said)
+
+    def _forget_turn(self) -> None:
+        agent_id = self.llm._owner(None)
+        self.turns.pop(agent_id, None)
+        self.versions.pop(agent_id, None)
 
 
 def _is_over(turn: Sequence[ChatMessage]) -> bool:
