@@ -1,72 +1,133 @@
-"""A few tokens of one layer in one compiled step: normalise, gate, read and write (`delta-mem.md` §1.1–§1.3).
+"""A few tokens of one layer in two compiled calls: project, normalise, gate, read and write; then add the corrections.
 
-For decoding on a CPU, where some thirty small tensor operations a layer would cost as much as the memory's products.
-Computes what `LayerMemory` computes by the scan, in float32; without gradients.
+For decoding on a CPU, where dispatching some forty small tensor operations a layer costs many times what they compute.
+Gives what `LayerMemory` computes by tensor operations and the scan, in float32; without gradients.
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dmem_agents.delta_rule.cpu import Array, is_available
-from dmem_agents.layers.config import DeltaMemConfig
+from dmem_agents.delta_rule.cpu import MAX_RANK, Array, is_available
+from dmem_agents.layers.config import DeltaMemConfig, HeadName
 
-MOST_TOKENS = 64
-"""Tokens of all rows; beyond it vectorised tensor operations are as quick."""
-_MODES = {"no_lambda": 0, "standard": 1, "lambda_outside": 2}
+MOST_TOKENS = 16
+"""Tokens of all rows; beyond it the products are better spread over all cores."""
+_WRITES, _HAS_VALID, _HAS_WRITTEN = 1, 2, 4
 
 
-def fits(hidden: Tensor) -> bool:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackedWeights:
+    """A layer's frozen weights, laid out once for inference."""
+
+    projection: Tensor
+    """`[3R + gates, d]` float32: memory q, k, v, then β and, if not coupled, λ."""
+    gate_bias: Tensor
+    """`[gates]` float32."""
+    corrections: dict[HeadName, Tensor]
+    """`[R, out]` float32 of each steered projection, with its scale multiplied in."""
+    stamp: list[int]
+    """Of the weights that these were made from."""
+
+
+def fits(hidden: Tensor, config: DeltaMemConfig) -> bool:
     """Whether these `[B, T, d]` are few tokens on a CPU that no gradient is asked of, and Numba is there."""
     return (
-        hidden.device.type == "cpu"
+        hidden.is_cpu
         and 0 < hidden.shape[0] * hidden.shape[1] <= MOST_TOKENS
         and not torch.is_grad_enabled()
+        and config.rank <= MAX_RANK
         and is_available()
     )
 
 
 def read_and_write(
-    projected: Tensor, bias: Tensor, state: Tensor, *, written: Tensor | None, config: DeltaMemConfig
+    hidden: Tensor,
+    state: Tensor,
+    *,
+    weights: PackedWeights,
+    config: DeltaMemConfig,
+    valid: Tensor | None = None,
+    write: bool = True,
+    write_mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Reads and the next state of a layer.
+    """Reads and the next state of a layer; arguments and results of `LayerMemory.forward`, tokens that `fits` takes.
 
     Args:
-        projected: `[B, T, 3R + gates]` float32: memory q, k, v, then the logits of β and, if not coupled, of λ.
-        bias: `[gates]` float32, added to those logits.
+        hidden: `[B, T, d]` float32.
         state: `[B, H, r, r]` float32.
-        written: `[B, T]` bool; False tokens read but leave no trace. None writes all.
+        weights: the layer's.
         config: the update rule.
+        valid: `[B, T]` bool or None; the others read zero and are not written.
+        write: False reads only.
+        write_mask: `[B, T]` bool or None; tokens that are False read but leave no trace.
 
     Returns:
         reads `[B, T, R]` and the state after the last token.
     """
-    batch, tokens, _ = projected.shape
-    mask = np.ones((batch, tokens), np.bool_) if written is None else written.numpy()
+    batch, tokens, size = hidden.shape
+    hidden, before = hidden.contiguous(), state.contiguous()
     reads = torch.empty(batch, tokens, config.width)
-    after = torch.empty(state.shape)
-    _kernel(config.rank)(
-        projected.contiguous().numpy(), bias.numpy(), state.contiguous().numpy(), mask, reads.numpy(), after.numpy(),
-        _MODES[config.state_update_mode], config.normalize_qk, config.rankwise_gates, config.couple_lambda,
+    after = torch.empty(before.shape) if write else state
+    what = _WRITES if write else 0
+    valid_at = written_at = 0
+    if valid is not None:
+        valid = valid.contiguous()
+        what, valid_at = what | _HAS_VALID, valid.data_ptr()
+    if write_mask is not None:
+        write_mask = write_mask.contiguous()
+        what, written_at = what | _HAS_WRITTEN, write_mask.data_ptr()
+    step = _step(
+        config.rank, config.state_update_mode, config.normalize_qk, config.rankwise_gates, config.couple_lambda
+    )
+    step(
+        hidden.data_ptr(), weights.projection.data_ptr(), weights.gate_bias.data_ptr(), before.data_ptr(),
+        valid_at, written_at, reads.data_ptr(), after.data_ptr(), batch, tokens, size, config.num_state_heads, what,
     )  # fmt: skip
     return reads, after
 
 
+def add_correction(output: Tensor, features: slice, reads: Tensor, weight: Tensor) -> None:
+    """`output[..., features] += reads @ weight` in place.
+
+    Args:
+        output: `[B, T, out]` float32, contiguous, of a few tokens.
+        features: the steered projection's columns.
+        reads: `[B, T, R]` float32.
+        weight: `[R, columns]` float32, contiguous.
+    """
+    channels, columns = weight.shape
+    reads = reads.contiguous()
+    start = 4 * (features.start or 0)  # bytes
+    _add()(
+        output.data_ptr() + start, reads.data_ptr(), weight.data_ptr(),
+        reads.shape[0] * reads.shape[1], channels, columns, output.shape[2],
+    )  # fmt: skip
+
+
 @functools.cache
-def _kernel(rank: int) -> Callable[..., None]:
-    """Compile the step for a rank; the head's state is held transposed, as in `delta_rule.cpu`."""
+def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) -> Callable[..., None]:
+    """Compile the step for a rule, its settings as constants; states are held transposed, as in `delta_rule.cpu`.
+
+    Takes addresses: turning tensors into arrays would cost as much as the step.
+    """
     import numba
+    from numba import types
 
-    compiled = numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
+    options = {"cache": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
+    floats, flags, integer = types.CPointer(types.float32), types.CPointer(types.boolean), types.intp
+    decays, outside = mode != "no_lambda", mode == "lambda_outside"
 
-    @compiled
-    def squash(row: Array, into: Array, normalise: bool) -> None:
+    @numba.njit(**options)
+    def squash(row: Array, into: Array) -> None:
         total = np.float32(0)
         for i in range(rank):
             into[i] = math.tanh(row[i]) if normalise else row[i]
@@ -76,15 +137,28 @@ def _kernel(rank: int) -> Callable[..., None]:
             for i in range(rank):
                 into[i] /= length
 
-    @compiled
+    @numba.cfunc(types.void(*[floats] * 4, flags, flags, floats, floats, *[integer] * 5), **options)
     def step(
-        projected: Array, bias: Array, state: Array, mask: Array, reads: Array, after: Array,
-        mode: int, normalise: bool, rankwise: bool, coupled: bool,
+        hidden_at: int, weights_at: int, bias_at: int, before_at: int, valid_at: int, written_at: int,
+        reads_at: int, after_at: int, batch: int, tokens: int, size: int, heads: int, what: int,
     ) -> None:  # fmt: skip
-        batch, tokens, _ = projected.shape
-        heads = state.shape[1]
-        width = heads * rank
+        width, count = heads * rank, batch * tokens
         gates = width if rankwise else heads
+        writes = what & _WRITES != 0
+        used = width
+        if writes:
+            used = 3 * width + (gates if coupled or not decays else 2 * gates)
+        hidden = numba.carray(hidden_at, (count, size))
+        weights = numba.carray(weights_at, (used, size))
+        before = numba.carray(before_at, (batch, heads, rank, rank))
+        reads = numba.carray(reads_at, (count, width))
+        projected = np.empty((count, used), np.float32)
+        for p in range(used):
+            for n in range(count):
+                total = np.float32(0)
+                for i in range(size):
+                    total += weights[p, i] * hidden[n, i]
+                projected[n, p] = total
         s = np.empty((rank, rank), np.float32)
         q, k, found = np.empty(rank, np.float32), np.empty(rank, np.float32), np.empty(rank, np.float32)
         for b in range(batch):
@@ -92,38 +166,73 @@ def _kernel(rank: int) -> Callable[..., None]:
                 first = h * rank
                 for j in range(rank):
                     for i in range(rank):
-                        s[j, i] = state[b, h, i, j]
-                for t in range(tokens):
-                    row = projected[b, t]
-                    squash(row[first : first + rank], q, normalise)
-                    squash(row[width + first : width + first + rank], k, normalise)
-                    found[:] = 0
-                    out = reads[b, t, first : first + rank]
+                        s[j, i] = before[b, h, i, j]
+                for n in range(b * tokens, (b + 1) * tokens):
+                    row, out = projected[n], reads[n, first : first + rank]
                     out[:] = 0
+                    if what & _HAS_VALID and not numba.carray(valid_at, (count,))[n]:
+                        continue
+                    squash(row[first : first + rank], q)
                     for j in range(rank):
                         for i in range(rank):
                             out[i] += q[j] * s[j, i]
-                            found[i] += k[j] * s[j, i]
-                    if not mask[b, t]:
+                    if not writes or (what & _HAS_WRITTEN and not numba.carray(written_at, (count,))[n]):
                         continue
+                    squash(row[width + first : width + first + rank], k)
+                    found[:] = 0
+                    for j in range(rank):
+                        for i in range(rank):
+                            found[i] += k[j] * s[j, i]
+                    bias = numba.carray(bias_at, (used - 3 * width,))
                     for i in range(rank):
                         gate = first + i if rankwise else h
-                        beta = np.float32(1 / (1 + math.exp(-(row[3 * width + gate] + bias[gate]))))
+                        logit = row[3 * width + gate] + bias[gate]
+                        beta = np.float32(1 / (1 + math.exp(-logit)))
                         keep, erase = np.float32(1), beta
-                        if mode:
+                        if decays:
                             # σ(−x) is 1 − σ(x) without the cancellation that would round slow decay to none.
-                            logit = row[3 * width + gate] + bias[gate]
                             if not coupled:
                                 logit = -(row[3 * width + gates + gate] + bias[gates + gate])
                             keep = np.float32(1 / (1 + math.exp(logit)))
-                            if mode == 2:
+                            if outside:
                                 erase = keep * beta
                         change = beta * row[2 * width + first + i] - erase * found[i]
                         for j in range(rank):
                             s[j, i] = keep * s[j, i] + change * k[j]
-                for j in range(rank):
-                    for i in range(rank):
-                        after[b, h, i, j] = s[j, i]
+                if writes:
+                    after = numba.carray(after_at, (batch, heads, rank, rank))
+                    for j in range(rank):
+                        for i in range(rank):
+                            after[b, h, i, j] = s[j, i]
 
-    result: Callable[..., None] = step
-    return result
+    return _callable(step.address, pointers=8, integers=5)
+
+
+@functools.cache
+def _add() -> Callable[..., None]:
+    """Compile the addition of a correction."""
+    import numba
+    from numba import types
+
+    floats, integer = types.CPointer(types.float32), types.intp
+    signature = types.void(floats, floats, floats, *[integer] * 4)
+
+    @numba.cfunc(signature, cache=True, fastmath={"contract"}, error_model="numpy")
+    def add(output_at: int, reads_at: int, weight_at: int, count: int, channels: int, columns: int, row: int) -> None:
+        output = numba.carray(output_at, (count * row,))
+        reads = numba.carray(reads_at, (count, channels))
+        weight = numba.carray(weight_at, (channels, columns))
+        for n in range(count):
+            out = output[n * row : n * row + columns]
+            for j in range(channels):
+                for i in range(columns):
+                    out[i] += reads[n, j] * weight[j, i]
+
+    return _callable(add.address, pointers=3, integers=4)
+
+
+def _callable(address: int, *, pointers: int, integers: int) -> Callable[..., None]:
+    """The compiled function there, for plain numbers as arguments; it runs without the GIL."""
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers, *[ctypes.c_ssize_t] * integers)
+    function: Callable[..., None] = kind(address)
+    return function

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
+from dmem_agents.errors import StateError
 from dmem_agents.layers.config import HeadName
 from dmem_agents.layers.memory import LayerMemory
 from dmem_agents.layers.write_spans import Segments
@@ -41,29 +42,38 @@ class MemoryPass:
         self.write = write
         self.write_mask = write_mask
         self.segments = segments
-        self.reads: dict[int, Tensor] = {}
-        self.written: dict[int, Tensor] = {}
+        self._layer, self._reads = -1, state  # of the last layer that read: kept for all, they grow with the context
+        self._before = state.unbind()
+        self._after: dict[int, Tensor] = {}
 
     def reads_of(self, layer: int, memory: LayerMemory, hidden: Tensor) -> Tensor:
         """Reads `[B, T, R]` of one layer; the first of its projections to ask does the work."""
-        reads = self.reads.get(layer)
-        if reads is None:
-            reads, self.written[layer] = memory(
+        if self._layer != layer:
+            self._reads, self._after[layer] = memory(
                 hidden,
-                self.state[layer],
+                self._before[layer],
                 valid=self.valid,
                 write=self.write,
                 write_mask=self.write_mask,
                 segments=self.segments,
             )
-            self.reads[layer] = reads
-        return reads
+            self._layer = layer
+        return self._reads
+
+    def reads_before(self, layer: int) -> Tensor:
+        """What `reads_of` gave to this layer's other projections."""
+        if self._layer != layer:
+            raise StateError(
+                f"Expected memory layer {layer} to have read before its output projection ran, but layer "
+                f"{self._layer} was the last. Run the backbone's layers whole and in order."
+            )
+        return self._reads
 
     def next_state(self) -> Tensor:
         """`[L, B, H, r, r]` after the call; the very input when nothing was to be written."""
         if not self.write:
             return self.state
-        return torch.stack([self.written[layer] for layer in range(self.state.shape[0])])
+        return torch.stack([self._after[layer] for layer in range(self.state.shape[0])])
 
 
 active_pass: ContextVar[MemoryPass | None] = ContextVar("dmem_active_pass", default=None)
@@ -112,14 +122,9 @@ class DeltaLinear(nn.Module):
         current = active_pass.get()
         if current is None:
             return output
-        reads = current.reads_of(self.layer, self.memory, inputs) if self.reads_input else current.reads[self.layer]
+        reads = (
+            current.reads_of(self.layer, self.memory, inputs) if self.reads_input else current.reads_before(self.layer)
+        )
         for head, features in self.heads:
-            change = self.memory.delta(head, reads).to(output.dtype)
-            if features == slice(None):
-                output = output + change
-            else:
-                output = torch.cat(
-                    [output[..., : features.start], output[..., features] + change, output[..., features.stop :]],
-                    dim=-1,
-                )
+            output = self.memory.steer(head, output, features, reads)
         return output

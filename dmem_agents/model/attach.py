@@ -152,7 +152,11 @@ class DeltaMemModel(nn.Module):
                 f"Expected write_mask as torch.bool of shape {[batch, tokens]}, "
                 f"got {write_mask.dtype} of shape {list(write_mask.shape)}."
             )
-        segments = self._segments(input_ids, valid, write_mask, message_ids, sentence_ids) if write else None
+        segments = None
+        if write and self.config.memory_write_granularity != "token":
+            keys, write_mask = self._segment_keys(input_ids, valid, write_mask, message_ids, sentence_ids)
+            if tokens > 1:  # a single token is its own mean, read before it is written
+                segments = Segments.from_ids(keys, write_mask)
         if attention_mask is not None and attention_mask.dim() == 4 and attention_mask.dtype == torch.bool:
             # Eager attention adds whatever it is given to the scores; the others read both forms alike.
             attention_mask = as_additive(attention_mask, self.backbone.dtype)
@@ -183,18 +187,16 @@ class DeltaMemModel(nn.Module):
             )
         return state.to(self.device)
 
-    def _segments(
+    def _segment_keys(
         self,
         input_ids: Tensor,
         valid: Tensor | None,
         write_mask: Tensor | None,
         message_ids: Tensor | None,
         sentence_ids: Tensor | None,
-    ) -> Segments | None:
-        """The pooled writes of this call; None where every token is a write of its own."""
+    ) -> tuple[Tensor, Tensor]:
+        """What the tokens of this call are pooled by `[B, T]`, and which of them are part of a write."""
         granularity = self.config.memory_write_granularity
-        if granularity == "token":
-            return None
         needed = {"message_ids": message_ids}
         if granularity == "sentence_mean":
             needed["sentence_ids"] = sentence_ids
@@ -210,8 +212,7 @@ class DeltaMemModel(nn.Module):
                     "Pass the ids (−1 = not written), or write=False."
                 )
             active = active & (ids >= 0)
-        keys = cast(Tensor, message_ids if granularity == "message_mean" else sentence_ids)
-        return Segments.from_ids(keys, active)
+        return cast(Tensor, message_ids if granularity == "message_mean" else sentence_ids), active
 
     def adapter_parameters(self) -> dict[str, Tensor]:
         """All adapter tensors, float32, under their published names `<module path>.<parameter>`."""
