@@ -15,7 +15,7 @@ from unittest.mock import patch
 import torch
 from transformers import AutoTokenizer
 
-from benchmarks.models import some_ids, some_state, with_memory
+from benchmarks.models import some_ids, with_memory
 from benchmarks.registry import REPEATS, Result, Row, alternating, case
 from dmem_agents import LoadedModel, MemorySession, Message, SessionConfig, TurnOptions
 from dmem_agents.engine import Engine, GenerationRequest, Prompt, SamplingParams

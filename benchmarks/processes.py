@@ -1,4 +1,4 @@
-"""Cases that need processes of their own: what importing and opening take, and peak memory over the context's length."""
+"""Cases that need processes of their own: importing and opening, and peak memory over the context's length."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The registry of speed cases, and what they share: sides that take turns, and rows with a target.
 
-A case is a function that measures and returns `Result`; `benchmarks.run` runs and writes them, `benchmarks.report` draws
-tables and plots from what was written. Everything is measured against something else in the same run.
+A case is a function that measures and returns `Result`; `benchmarks.run` runs and writes them, `benchmarks.report`
+draws tables and plots from what was written. Everything is measured against something else in the same run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The table and the plots of `results/speed.json` and `results/soak.json`: `docs/benchmarks.md` and `docs/benchmarks/*.png`.
+"""The table and the plots of `results/speed.json` and `results/soak.json`, in `docs/benchmarks.md` and beside it.
 
-    python -m benchmarks.report     draws them anew; `benchmarks.run` does so at its end
+python -m benchmarks.report     draws them anew; `benchmarks.run` does so at its end
 """
 
 from __future__ import annotations
