@@ -167,6 +167,12 @@ class Scheduler:
         device = self._model.device
         try:
             self._kv.reserve()
+        except Exception as error:  # no memory for one column more: the row that needs most of them goes
+            longest = max(self._kv.lengths)
+            self._rows[self._kv.lengths.index(longest)].fail(error)
+            self._close_up()
+            return
+        try:
             mask = self._kv.mask(1)
             output = self._model(
                 torch.tensor([[row.answer[-1]] for row in self._rows], device=device),
@@ -191,10 +197,7 @@ class Scheduler:
         return {"write": write, "write_mask": torch.tensor(mask, device=self._model.device) if write else None}
 
     def _isolate(self, error: Exception) -> None:
-        """After a step that failed: end the rows that fail alone too; if none does, try once more, then with fewer.
-
-        Too many for the device's memory, say: the longest row goes first, and of equal ones the last to come.
-        """
+        """After a step that failed: end the rows that fail alone too; if none does, try once more, then with fewer."""
         if len(self._rows) == 1:
             self._rows[0].fail(error)
         else:
@@ -213,9 +216,8 @@ class Scheduler:
                     row.fail(own)
             if not any(row.generation.future.done() for row in self._rows):
                 self._tries += 1
-                if self._tries > 1:
-                    lengths = self._kv.lengths
-                    self._rows[max(range(len(lengths)), key=lambda row: (lengths[row], row))].fail(error)
+                if self._tries > 1:  # too many for the device's memory, say: the last to come goes first
+                    self._rows[-1].fail(error)
         self._close_up()
 
     def _choose(self, rows: Sequence[Row], logits: Tensor) -> None:
