@@ -261,7 +261,9 @@ def _verdict(tally: Tally, seconds: float, agents: int, left: Any, threads: int,
             "wait for the first token: median, p99, longest": ", ".join(
                 f"{wait:.2f} s" for wait in (statistics.median(waits), p99, waits[-1])
             ),
-            "agents that got tokens, of those that don't fail before": f"{len(tally.waits_by_agent)} of {agents - failing}",
+            "agents that got tokens, of those that don't fail before": (
+                f"{len(tally.waits_by_agent)} of {agents - failing}"
+            ),
             "resident MB, second and last quarter": f"{rss[0]:.1f}, {rss[1]:.1f}",
             "slots, waiting, KV bytes left": f"{left.running}, {left.waiting}, {left.kv_bytes}",
             "threads before and after": f"{threads}, {after - 1}",

@@ -11,6 +11,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -231,8 +232,8 @@ def _add() -> Callable[..., None]:
     return _callable(add.address, pointers=3, integers=4)
 
 
-def _callable(address: int, *, pointers: int, integers: int) -> Callable[..., None]:
+def _callable(address: int | None, *, pointers: int, integers: int) -> Callable[..., None]:
     """The compiled function there, for plain numbers as arguments; it runs without the GIL."""
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers, *[ctypes.c_ssize_t] * integers)
-    function: Callable[..., None] = kind(address)
+    function: Callable[..., None] = kind(cast(int, address))  # numba's stub: None before it is compiled
     return function
