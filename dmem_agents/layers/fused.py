@@ -10,8 +10,9 @@ import ctypes
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,90 @@ class PackedWeights:
     """`[R, out]` float32 of each steered projection, with its scale multiplied in."""
     stamp: list[int]
     """Of the weights that these were made from."""
+    addresses: dict[str, int] = field(init=False)
+    """Where the tensors lie: to ask them for every token would cost more than the step."""
+
+    def __post_init__(self) -> None:
+        addresses = {"projection": self.projection.data_ptr(), "bias": self.gate_bias.data_ptr()}
+        addresses |= {head: weight.data_ptr() for head, weight in self.corrections.items()}
+        object.__setattr__(self, "addresses", addresses)
+
+    def __reduce__(self) -> tuple[Callable[..., PackedWeights], tuple[object, ...]]:
+        """Copies find the addresses of their own tensors."""
+        return _packed, (self.projection, self.gate_bias, self.corrections, self.stamp)
+
+
+def _packed(
+    projection: Tensor, gate_bias: Tensor, corrections: dict[HeadName, Tensor], stamp: list[int]
+) -> PackedWeights:
+    return PackedWeights(projection=projection, gate_bias=gate_bias, corrections=corrections, stamp=stamp)
+
+
+class FusedPass:
+    """A forward call of a few tokens through all layers: one compiled call to read and write, one for each correction.
+
+    Args:
+        layers: each layer's weights.
+        config: the update rule.
+        state: `[L, B, H, r, r]` float32.
+        tokens: T.
+        valid: `[B, T]` bool or None, see `LayerMemory.forward`.
+        write: whether this call writes.
+        write_mask: `[B, T]` bool or None.
+    """
+
+    def __init__(
+        self,
+        layers: list[PackedWeights],
+        config: DeltaMemConfig,
+        *,
+        state: Tensor,
+        tokens: int,
+        valid: Tensor | None,
+        write: bool,
+        write_mask: Tensor | None,
+    ) -> None:
+        self.layers = layers
+        before = state.contiguous()
+        self.after = torch.empty(before.shape) if write else state
+        """`[L, B, H, r, r]` once all layers have run."""
+        batch = before.shape[1]
+        self._reads = torch.empty(batch * tokens, config.width)
+        masks = [None if mask is None else mask.contiguous() for mask in (valid, write_mask)]
+        self._held = (before, *masks)  # what the addresses below point to
+        self._layer_bytes = before[0].nbytes
+        self._before_at, self._after_at, self._reads_at = (x.data_ptr() for x in (before, self.after, self._reads))
+        self._masks_at = [0 if mask is None else mask.data_ptr() for mask in masks]
+        what = (_WRITES if write else 0) | (_HAS_VALID if valid is not None else 0)
+        self._sizes = (
+            batch, tokens, layers[0].projection.shape[1], config.num_state_heads,
+            what | (_HAS_WRITTEN if write_mask is not None else 0),
+        )  # fmt: skip
+        self._count, self._channels = batch * tokens, config.width
+        self._step, self._add = _step_of(config), _add()
+        self.layer = -1
+        """The last one that read."""
+
+    def read_and_write(self, layer: int, hidden: Tensor) -> None:
+        """Read and write a layer's memory for `hidden` `[B, T, d]` float32; nothing when it was the last to."""
+        if self.layer == layer:
+            return
+        hidden, at, offset = hidden.contiguous(), self.layers[layer].addresses, layer * self._layer_bytes
+        self._step(
+            hidden.data_ptr(), at["projection"], at["bias"], self._before_at + offset, *self._masks_at,
+            self._reads_at, self._after_at + offset, *self._sizes,
+        )  # fmt: skip
+        self.layer = layer
+
+    def steer(self, head: HeadName, output: Tensor, features: slice) -> None:
+        """Add the layer's correction to those columns of `output` `[B, T, out]`, float32 and contiguous, in place."""
+        weights = self.layers[self.layer]
+        row = output.shape[2]
+        start, stop, _ = features.indices(row)
+        self._add(
+            output.data_ptr() + 4 * start, self._reads_at, weights.addresses[head],
+            self._count, self._channels, stop - start, row,
+        )  # fmt: skip
 
 
 def fits(hidden: Tensor, config: DeltaMemConfig) -> bool:
@@ -86,9 +171,7 @@ def read_and_write(
     if write_mask is not None:
         write_mask = write_mask.contiguous()
         what, written_at = what | _HAS_WRITTEN, write_mask.data_ptr()
-    step = _step(
-        config.rank, config.state_update_mode, config.normalize_qk, config.rankwise_gates, config.couple_lambda
-    )
+    step = _step_of(config)
     step(
         hidden.data_ptr(), weights.projection.data_ptr(), weights.gate_bias.data_ptr(), before.data_ptr(),
         valid_at, written_at, reads.data_ptr(), after.data_ptr(), batch, tokens, size, config.num_state_heads, what,
@@ -96,22 +179,10 @@ def read_and_write(
     return reads, after
 
 
-def add_correction(output: Tensor, features: slice, reads: Tensor, weight: Tensor) -> None:
-    """`output[..., features] += reads @ weight` in place.
-
-    Args:
-        output: `[B, T, out]` float32, contiguous, of a few tokens.
-        features: the steered projection's columns.
-        reads: `[B, T, R]` float32.
-        weight: `[R, columns]` float32, contiguous.
-    """
-    channels, columns = weight.shape
-    reads = reads.contiguous()
-    start = 4 * (features.start or 0)  # bytes
-    _add()(
-        output.data_ptr() + start, reads.data_ptr(), weight.data_ptr(),
-        reads.shape[0] * reads.shape[1], channels, columns, output.shape[2],
-    )  # fmt: skip
+def _step_of(config: DeltaMemConfig) -> Callable[..., None]:
+    return _step(
+        config.rank, config.state_update_mode, config.normalize_qk, config.rankwise_gates, config.couple_lambda
+    )
 
 
 @functools.cache
@@ -120,9 +191,8 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
 
     Takes addresses: turning tensors into arrays would cost as much as the step.
     """
-    import numba
-    from numba import types
-
+    numba: Any = import_module("numba")  # its stubs know no carray in compiled code
+    types = numba.types
     options = {"cache": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
     floats, flags, integer = types.CPointer(types.float32), types.CPointer(types.boolean), types.intp
     decays, outside = mode != "no_lambda", mode == "lambda_outside"
@@ -212,9 +282,8 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
 @functools.cache
 def _add() -> Callable[..., None]:
     """Compile the addition of a correction."""
-    import numba
-    from numba import types
-
+    numba: Any = import_module("numba")  # its stubs know no carray in compiled code
+    types = numba.types
     floats, integer = types.CPointer(types.float32), types.intp
     signature = types.void(floats, floats, floats, *[integer] * 4)
 
@@ -232,8 +301,8 @@ def _add() -> Callable[..., None]:
     return _callable(add.address, pointers=3, integers=4)
 
 
-def _callable(address: int | None, *, pointers: int, integers: int) -> Callable[..., None]:
+def _callable(address: int, *, pointers: int, integers: int) -> Callable[..., None]:
     """The compiled function there, for plain numbers as arguments; it runs without the GIL."""
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers, *[ctypes.c_ssize_t] * integers)
-    function: Callable[..., None] = kind(cast(int, address))  # numba's stub: None before it is compiled
+    function: Callable[..., None] = kind(address)
     return function

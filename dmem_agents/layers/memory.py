@@ -130,7 +130,7 @@ class LayerMemory(nn.Module):
         Returns:
             reads u `[B, T, R]` float32, head-major, and the next state `[B, H, r, r]`.
         """
-        packed = self._packed_weights()
+        packed = self.packed_weights()
         if packed is not None and (segments is None or not write) and fused.fits(hidden, self.config):
             return fused.read_and_write(
                 hidden.float(), state, weights=packed, config=self.config,
@@ -168,10 +168,7 @@ class LayerMemory(nn.Module):
         packed = self._packed  # as `forward` left it earlier in this pass
         weight = None if packed is None or torch.is_grad_enabled() else packed.corrections.get(head)
         if weight is not None and output.dtype == torch.float32 and output.is_contiguous():
-            if fused.fits(output, self.config):
-                fused.add_correction(output, features, reads, weight)
-            else:
-                output.flatten(0, 1)[:, features].addmm_(reads.flatten(0, 1), weight)
+            output.flatten(0, 1)[:, features].addmm_(reads.flatten(0, 1), weight)
             return output
         change = self.delta(head, reads).to(output.dtype)
         if features == slice(None):
@@ -227,15 +224,15 @@ class LayerMemory(nn.Module):
 
     def _projection(self) -> Tensor:
         """Memory q, k, v and gate weights as one matrix."""
-        packed = self._packed_weights()
+        packed = self.packed_weights()
         return self._side_by_side() if packed is None else packed.projection
 
     def _side_by_side(self) -> Tensor:
         parts: list[Tensor] = [self.memory_q_proj, self.memory_k_proj, self.memory_v_proj, self.beta_proj]
         return torch.cat(parts if self.config.couple_lambda else [*parts, self.lambda_proj])
 
-    def _packed_weights(self) -> fused.PackedWeights | None:
-        """The weights laid out for inference, once; None while any may train (`requires_grad`)."""
+    def packed_weights(self) -> fused.PackedWeights | None:
+        """The weights laid out for inference, made when they changed; None while any may train (`requires_grad`)."""
         parameters = self._parameters.values()
         # A version counter alone won't do for weights that train: fused optimisers leave it where it was.
         if any([p.requires_grad for p in parameters]):  # a list: asked for every token, and twice as quick

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dmem_agents.errors import StateError
 from dmem_agents.layers.config import HeadName
+from dmem_agents.layers.fused import FusedPass
 from dmem_agents.layers.memory import LayerMemory
 from dmem_agents.layers.write_spans import Segments
 
@@ -26,6 +27,7 @@ class MemoryPass:
         write: whether this call writes.
         write_mask: `[B, T]` bool or None.
         segments: pooled writes or None.
+        fused: the same pass in compiled steps, which then does the work.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class MemoryPass:
         write: bool,
         write_mask: Tensor | None,
         segments: Segments | None,
+        fused: FusedPass | None = None,
     ) -> None:
+        self.fused = fused
         self.state = state
         self.valid = valid
         self.write = write
@@ -62,17 +66,24 @@ class MemoryPass:
 
     def reads_before(self, layer: int) -> Tensor:
         """What `reads_of` gave to this layer's other projections."""
-        if self._layer != layer:
+        self.require_read(layer, self._layer)
+        return self._reads
+
+    @staticmethod
+    def require_read(layer: int, last: int) -> None:
+        """Refuse an output projection whose layer was not the last to read."""
+        if last != layer:
             raise StateError(
                 f"Expected memory layer {layer} to have read before its output projection ran, but layer "
-                f"{self._layer} was the last. Run the backbone's layers whole and in order."
+                f"{last} was the last. Run the backbone's layers whole and in order."
             )
-        return self._reads
 
     def next_state(self) -> Tensor:
         """`[L, B, H, r, r]` after the call; the very input when nothing was to be written."""
         if not self.write:
             return self.state
+        if self.fused is not None:
+            return self.fused.after
         return torch.stack([self._after[layer] for layer in range(self.state.shape[0])])
 
 
@@ -121,6 +132,15 @@ class DeltaLinear(nn.Module):
         output: Tensor = self.base(inputs)
         current = active_pass.get()
         if current is None:
+            return output
+        fused = current.fused
+        if fused is not None:
+            if self.reads_input:
+                fused.read_and_write(self.layer, inputs)
+            else:
+                current.require_read(self.layer, fused.layer)
+            for head, features in self.heads:
+                fused.steer(head, output, features)
             return output
         reads = (
             current.reads_of(self.layer, self.memory, inputs) if self.reads_input else current.reads_before(self.layer)

@@ -107,6 +107,17 @@ def test_a_correction_is_added_in_place_where_it_belongs(tokens: int, features: 
     output = torch.randn(2, tokens, 12 if features == slice(None) else 20)
     expected = output.clone()
     expected[..., features] += memory.delta("q", reads)
+    if tokens <= 7:
+        packed = memory.packed_weights()
+        assert packed is not None
+        fused_pass = fused.FusedPass(
+            [packed], memory.config, state=state[None], tokens=tokens, valid=None, write=True, write_mask=None
+        )
+        fused_pass.read_and_write(0, hidden)
+        by_pass = output.clone()
+        fused_pass.steer("q", by_pass, features)
+        torch.testing.assert_close(by_pass, expected, atol=2e-5, rtol=1e-4)
+        assert torch.equal(fused_pass.after[0], memory(hidden, state)[1])
     steered = memory.steer("q", output, features, reads)
     assert steered is output
     torch.testing.assert_close(steered, expected, atol=2e-5, rtol=1e-4)
