@@ -39,7 +39,7 @@ bench: test  ## measure speed, on green tests only; writes benchmarks/results/*.
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.soak
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.run
 
-bench-quick: $(STAMP)  ## a look at the speed in less than three minutes; writes nothing
+bench-quick: $(STAMP)  ## a quick look at the speed; writes nothing
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.run --quick
 
 build: $(STAMP)  ## build the wheel and the source archive into dist/

@@ -28,19 +28,19 @@ def write_report() -> None:
     PLOTS.mkdir(exist_ok=True)
     drawings = {"turns": _draw_turns, "concurrency": _draw_concurrency, "memory": _draw_memory, "parts": _draw_parts}
     for name, draw in drawings.items():
-        if name in speed:
+        if name in speed and speed[name]["series"]:
             draw(speed[name]["series"][name], PLOTS / f"{name}.png")
 
 
 def table(speed: dict[str, Any], soak: dict[str, Any] | None) -> str:
     """All rows as Markdown, with the circumstances they were measured in."""
-    lines = ["| what | measured | target | holds | repeats | commit |", "|---|---|---|---|---|---|"]
+    lines = ["| what | measured | target | holds | repeats | clock | commit |", "|---|---|---|---|---|---|---|"]
     for case in speed.values():
-        commit = case["circumstances"]["commit"]
+        commit, clock = case["circumstances"]["commit"], case["circumstances"].get("clock", "wall")
         for row in case["rows"]:
             lines.append(
                 f"| {row['what']} | {_number(row['value'])} {row['unit']} | {_target(row)} | {_verdict(row)} "
-                f"| {_repeats(row['details'])} | {commit} |"
+                f"| {_repeats(row['details'])} | {clock} | {commit} |"
             )
     if soak:
         lines += ["", *_soak_lines(soak)]
