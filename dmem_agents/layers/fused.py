@@ -43,7 +43,7 @@ class PackedWeights:
 
     def __post_init__(self) -> None:
         addresses = {"projection": self.projection.data_ptr(), "bias": self.gate_bias.data_ptr()}
-        addresses |= {head: weight.data_ptr() for head, weight in self.corrections.items()}
+        addresses |= {str(head): weight.data_ptr() for head, weight in self.corrections.items()}
         object.__setattr__(self, "addresses", addresses)
 
     def __reduce__(self) -> tuple[Callable[..., PackedWeights], tuple[object, ...]]:
@@ -197,7 +197,12 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
     floats, flags, integer = types.CPointer(types.float32), types.CPointer(types.boolean), types.intp
     decays, outside = mode != "no_lambda", mode == "lambda_outside"
 
-    @numba.njit(**options)
+    inner: Callable[[Callable[..., None]], Any] = numba.njit(**options)
+    outer: Callable[[Callable[..., None]], Any] = numba.cfunc(
+        types.void(*[floats] * 4, flags, flags, floats, floats, *[integer] * 5), **options
+    )
+
+    @inner
     def squash(row: Array, into: Array) -> None:
         total = np.float32(0)
         for i in range(rank):
@@ -208,7 +213,7 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
             for i in range(rank):
                 into[i] /= length
 
-    @numba.cfunc(types.void(*[floats] * 4, flags, flags, floats, floats, *[integer] * 5), **options)
+    @outer
     def step(
         hidden_at: int, weights_at: int, bias_at: int, before_at: int, valid_at: int, written_at: int,
         reads_at: int, after_at: int, batch: int, tokens: int, size: int, heads: int, what: int,
@@ -287,7 +292,11 @@ def _add() -> Callable[..., None]:
     floats, integer = types.CPointer(types.float32), types.intp
     signature = types.void(floats, floats, floats, *[integer] * 4)
 
-    @numba.cfunc(signature, cache=True, fastmath={"contract"}, error_model="numpy")
+    outer: Callable[[Callable[..., None]], Any] = numba.cfunc(
+        signature, cache=True, fastmath={"contract"}, error_model="numpy"
+    )
+
+    @outer
     def add(output_at: int, reads_at: int, weight_at: int, count: int, channels: int, columns: int, row: int) -> None:
         output = numba.carray(output_at, (count * row,))
         reads = numba.carray(reads_at, (count, channels))

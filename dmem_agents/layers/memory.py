@@ -233,7 +233,7 @@ class LayerMemory(nn.Module):
 
     def packed_weights(self) -> fused.PackedWeights | None:
         """The weights laid out for inference, made when they changed; None while any may train (`requires_grad`)."""
-        parameters = self._parameters.values()
+        parameters = [p for p in self._parameters.values() if p is not None]
         # A version counter alone won't do for weights that train: fused optimisers leave it where it was.
         if any([p.requires_grad for p in parameters]):  # a list: asked for every token, and twice as quick
             self._packed = None
@@ -243,7 +243,9 @@ class LayerMemory(nn.Module):
         if packed is None or packed.stamp != stamp:
             # A tensor made in inference mode could not take part in training later.
             with torch.inference_mode(False), torch.no_grad():
-                biases = [self.beta_bias] if self.config.couple_lambda else [self.beta_bias, self.lambda_bias]
+                biases: list[Tensor] = (
+                    [self.beta_bias] if self.config.couple_lambda else [self.beta_bias, self.lambda_bias]
+                )
                 packed = self._packed = fused.PackedWeights(
                     projection=self._side_by_side(),
                     gate_bias=torch.cat(biases),
