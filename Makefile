@@ -10,10 +10,10 @@ STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help install demo test lint types format bench build clean
+.PHONY: help install demo test lint types format bench bench-quick build clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## build .venv with the tested versions (the other targets do it when needed)
 
@@ -35,8 +35,12 @@ format: $(STAMP)  ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: test  ## measure, on green tests only; writes JSON under benchmarks/results
-	$(BIN)/python -m benchmarks.run
+bench: test  ## measure speed, on green tests only; writes benchmarks/results/*.json and docs/benchmarks.md
+	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.soak
+	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.run
+
+bench-quick: $(STAMP)  ## a quick look at the speed; writes nothing
+	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.run --quick
 
 build: $(STAMP)  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build

@@ -1,82 +1,34 @@
-"""Times the scan, opening the embedded model, and a forward call with and without memory; writes one JSON file.
+"""Runs the speed cases, writes `results/speed.json`, and draws table and plots from it.
+
+    python -m benchmarks.run [CASE ...]     all cases, or these; the others' results stay as they are
+    python -m benchmarks.run --quick        fewer repeats and smaller sizes; prints, writes nothing
 
 Every published number names such a file. Times are seconds: the median of the repeats, with their extremes.
 """
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from dmem_agents import DeltaMemConfig, attach
-from dmem_agents.delta_rule import scan
-from dmem_agents.model.embedded import embedded_model_folder
+from benchmarks.registry import CASES, Result
 
 RESULTS = Path(__file__).parent / "results"
-REPEATS = 7
-PACKAGES = ("dmem-agents", "torch", "transformers", "numpy")
-
-
-def measured(work: Callable[[], object], *, repeats: int = REPEATS) -> dict[str, float]:
-    """Median, minimum and maximum of the seconds that `work` takes, after one call to warm up."""
-    work()
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds), "repeats": repeats}
-
-
-def scan_times() -> dict[str, Any]:
-    """The naive loop against the chunked form: B = 4, H = 4, r = 8."""
-    times = {}
-    for tokens in (1, 64, 512):
-        generator = torch.Generator().manual_seed(0)
-        q, k, v = (torch.randn(4, tokens, 4, 8, generator=generator) / 8**0.5 for _ in range(3))
-        gate = torch.rand(4, tokens, 4, 8, generator=generator)
-        state = torch.zeros(4, 4, 8, 8)
-        gates = {"keep": gate, "erase": 1 - gate, "write": 1 - gate}
-        for name in ("naive", "chunked"):
-            work = partial(scan, q=q, k=k, v=v, **gates, state=state, implementation=name)
-            times[f"{name}_T{tokens}"] = measured(work)
-    return times
-
-
-def opening_times() -> dict[str, Any]:
-    """Opening the embedded model, converted already."""
-    folder = embedded_model_folder()
-    return {
-        "find_and_identify": measured(embedded_model_folder),
-        "weights": measured(lambda: AutoModelForCausalLM.from_pretrained(folder)),
-        "tokenizer": measured(lambda: AutoTokenizer.from_pretrained(folder)),
-    }
-
-
-@torch.inference_mode()
-def forward_times() -> dict[str, Any]:
-    """The embedded model's forward call on 128 tokens, plain and with a fresh rank-8 memory in each layer."""
-    backbone = AutoModelForCausalLM.from_pretrained(embedded_model_folder())
-    ids = torch.arange(100, 228).reshape(1, 128)
-    times = {"plain": measured(lambda: backbone(ids, use_cache=False))}
-    model = attach(backbone, DeltaMemConfig(rank=8, delta_heads=("q", "o")))
-    times["memory_write"] = measured(lambda: model(ids))
-    times["memory_read"] = measured(lambda: model(ids, write=False))
-    return times
+SPEED = RESULTS / "speed.json"
+MODULES = ("forward", "agents", "processes")
+PACKAGES = ("dmem-agents", "torch", "transformers", "numpy", "numba")
 
 
 def circumstances() -> dict[str, Any]:
@@ -93,20 +45,37 @@ def circumstances() -> dict[str, Any]:
     }
 
 
+def as_json(result: Result) -> dict[str, Any]:
+    """A result and the circumstances it was measured in."""
+    rows = [dataclasses.asdict(row) | {"holds": row.holds} for row in result.rows]
+    return {"circumstances": circumstances(), "rows": rows, "series": dict(result.series)}
+
+
 def main() -> None:
-    """Measure everything and write `results/<date>-<commit>.json`."""
-    result = {
-        "circumstances": circumstances(),
-        "scan_seconds": scan_times(),
-        "opening_seconds": opening_times(),
-        "forward_128_tokens_seconds": forward_times(),
-    }
-    RESULTS.mkdir(exist_ok=True)
-    facts = result["circumstances"]
-    path = RESULTS / f"{facts['date'][:10]}-{facts['commit']}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    json.dump(result, sys.stdout, indent=1)
-    print(f"\nwritten to {path}")
+    """Measure, and write after each case, so that an interrupted run keeps what it has."""
+    for module in MODULES:
+        import_module(f"benchmarks.{module}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="*", help="which; all by default")
+    parser.add_argument("--quick", action="store_true", help="for a look: prints, writes nothing")
+    asked = parser.parse_args()
+    names = asked.case or [name for name, known in CASES.items() if known.in_quick or not asked.quick]
+    results = json.loads(SPEED.read_text(encoding="utf-8")) if SPEED.exists() else {}
+    for name in names:
+        print(f"\n{name}: {CASES[name].about}", flush=True)
+        result = CASES[name].run(asked.quick)
+        for row in result.rows:
+            target = "" if row.target is None else f"   (target: at {row.at} {row.target:g})"
+            print(f"  {row.value:10.3f} {row.unit:3s} {row.what}{target}", flush=True)
+        results[name] = as_json(result)
+        if not asked.quick:
+            RESULTS.mkdir(exist_ok=True)
+            SPEED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if not asked.quick:
+        from benchmarks.report import write_report
+
+        write_report()
+        print(f"\nwritten to {SPEED}, docs/benchmarks.md and the plots beside it", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -87,12 +87,11 @@ class Scheduler:
             if row.request.sampling is None and not self._writes_by_token:
                 self._write_only(row)
             elif (prefix := self._prefix_of(row)) is not None:
-                row.cached_tokens = len(prefix.input_ids)
-                self._prefills.append(Prefill(self._model, [row], prefix))
+                self._begin([row], prefix)
             else:
                 together.append(row)
         if together:
-            self._prefills.append(Prefill(self._model, together))
+            self._begin(together)
 
     def step(self) -> None:
         """Feed a chunk of a prompt, if one waits, and one token of each running row. No exception leaves it."""
@@ -100,6 +99,20 @@ class Scheduler:
             self._feed_prompts()
         if self._rows:
             self._decode()
+
+    def _begin(self, rows: Sequence[Row], prefix: Prefix | None = None) -> None:
+        """Let prompts come in together; where that fails, each alone."""
+        try:
+            self._prefills.append(Prefill(self._model, rows, prefix))
+        except Exception as error:
+            if len(rows) == 1:
+                rows[0].fail(error)
+                return
+            for row in rows:
+                self._begin([row])
+        else:
+            if prefix is not None:
+                rows[0].cached_tokens = len(prefix.input_ids)
 
     def _prefix_of(self, row: Row) -> Prefix | None:
         if not (row.request.keep_prefix and self._writes_by_token and row.request.write):
@@ -118,16 +131,17 @@ class Scheduler:
         try:
             if prefill.rows:
                 prefill.step(CHUNK_TOKENS if self._rows else ALONE_TOKENS)
-        except Exception as error:
-            self._prefills.popleft()
-            if len(prefill.rows) == 1:
-                prefill.rows[0].fail(error)
-            else:  # whose fault it is shows when each runs alone
-                self._prefills.extendleft(Prefill(self._model, [row]) for row in reversed(prefill.rows))
-            return
-        if not prefill.rows or prefill.logits is not None:
-            self._prefills.popleft()
+            if prefill.rows and prefill.logits is None:
+                return
             self._join(prefill)
+        except Exception as error:
+            rows = [row for row in prefill.rows if not row.generation.future.done()]
+            if len(rows) == 1:
+                rows[0].fail(error)
+            else:  # whose fault it is shows when each runs alone
+                for row in rows:
+                    self._begin([row])
+        self._prefills.remove(prefill)
 
     def _join(self, prefill: Prefill) -> None:
         """Rows whose prompts are in begin to decode; those that only write are done."""
@@ -144,15 +158,23 @@ class Scheduler:
         if len(rows) < len(prefill.rows):
             prefill.cache.batch_select_indices(kept)
         assert prefill.logits is not None
+        state, logits = prefill.state[:, kept], prefill.logits[kept]
+        state = torch.cat([self._state, state], dim=1) if self._rows else state
         self._kv.join(prefill.cache, [len(row.request.prompt) for row in rows])
-        state = prefill.state[:, kept]
-        self._state = torch.cat([self._state, state], dim=1) if self._rows else state
+        self._state = state
         self._rows.extend(rows)
-        self._choose(rows, prefill.logits[kept])
+        self._choose(rows, logits)
 
     def _decode(self) -> None:
         """One more token for every running row."""
         device = self._model.device
+        try:
+            self._kv.reserve()
+        except Exception as error:  # no memory for one column more: the row that needs most of them goes
+            longest = max(self._kv.lengths)
+            self._rows[self._kv.lengths.index(longest)].fail(error)
+            self._close_up()
+            return
         try:
             mask = self._kv.mask(1)
             output = self._decoder(

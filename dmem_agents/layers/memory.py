@@ -64,8 +64,7 @@ class LayerMemory(nn.Module):
             self.delta_o_rmsnorm_weight = weight(out_features["o"], trainable="o" in config.delta_heads)
         if config.trainable_delta_scale:
             self.delta_scale_raw = weight(1 if config.delta_scale_granularity == "layer" else len(HEAD_NAMES))
-        self._packed: Tensor | None = None
-        self._packed_from: tuple[int, ...] = ()
+        self._packed: fused.PackedWeights | None = None
 
     @torch.no_grad()
     def initialise(self, base_weights: dict[HeadName, Tensor]) -> None:
@@ -131,6 +130,12 @@ class LayerMemory(nn.Module):
         Returns:
             reads u `[B, T, R]` float32, head-major, and the next state `[B, H, r, r]`.
         """
+        packed = self.packed_weights()
+        if packed is not None and (segments is None or not write) and fused.fits(hidden, self.config):
+            return fused.read_and_write(
+                hidden.float(), state, weights=packed, config=self.config,
+                valid=valid, write=write, write_mask=write_mask,
+            )  # fmt: skip
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.float()
             if not write or segments is not None:
@@ -148,15 +153,34 @@ class LayerMemory(nn.Module):
                 reads = reads.masked_fill(~valid.unsqueeze(-1), 0.0)
             return reads, state
 
+    def steer(self, head: HeadName, output: Tensor, features: slice, reads: Tensor) -> Tensor:
+        """Add the correction of one projection to its output.
+
+        Args:
+            head: which one.
+            output: `[B, T, out]` of the base linear, any dtype; overwritten where no gradient is asked for.
+            features: the projection's own columns in it.
+            reads: `[B, T, R]` float32, of this layer's `forward`.
+
+        Returns:
+            `[B, T, out]` in the output's dtype.
+        """
+        packed = self._packed  # as `forward` left it earlier in this pass
+        weight = None if packed is None or torch.is_grad_enabled() else packed.corrections.get(head)
+        if weight is not None and output.dtype == torch.float32 and output.is_contiguous():
+            output.flatten(0, 1)[:, features].addmm_(reads.flatten(0, 1), weight)
+            return output
+        change = self.delta(head, reads).to(output.dtype)
+        if features == slice(None):
+            return output + change
+        before, after = output[..., : features.start], output[..., features.stop :]
+        return torch.cat([before, output[..., features] + change, after], dim=-1)
+
     def delta(self, head: HeadName, reads: Tensor) -> Tensor:
         """Correction of one projection: `[B, T, R]` float32 → `[B, T, out]` float32 (`delta-mem.md` §1.4)."""
         c = self.config
         with torch.autocast(reads.device.type, enabled=False):
-            scale: float | Tensor = c.alpha / c.rank
-            if c.trainable_delta_scale:
-                index = HEAD_NAMES.index(head) if c.delta_scale_granularity == "head" else 0
-                scale = scale * torch.sigmoid(self.delta_scale_raw[index]) * c.delta_scale_max
-            change = F.linear(reads * scale, self.delta_weight(head))
+            change = F.linear(reads * self._scale(head), self.delta_weight(head))
             if head == "o" and c.delta_o_rmsnorm:
                 mean_square = change.square().mean(dim=-1, keepdim=True)
                 change = change * torch.rsqrt(mean_square + c.delta_o_rmsnorm_eps) * self.delta_o_rmsnorm_weight
@@ -164,7 +188,7 @@ class LayerMemory(nn.Module):
 
     def gates(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """keep, erase and write `[B, T, H, g]` that these hidden states `[B, T, d]` ask for."""
-        projected = F.linear(hidden.float(), self._weights())
+        projected = F.linear(hidden.float(), self._projection())
         return self._gates(projected[..., 3 * self.config.width :])
 
     def _gates(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -177,9 +201,7 @@ class LayerMemory(nn.Module):
 
     def _scan(self, hidden: Tensor, state: Tensor, written: Tensor | None) -> tuple[Tensor, Tensor]:
         c = self.config
-        projected = F.linear(hidden, self._weights())
-        if fused.fits(hidden):
-            return fused.read_and_write(projected, self._gate_bias(), state, written=written, config=c)
+        projected = F.linear(hidden, self._projection())
         shape = (*hidden.shape[:2], c.num_state_heads, c.rank)
         q, k, v = (x.reshape(shape) for x in projected[..., : 3 * c.width].split(c.width, dim=-1))
         if c.normalize_qk:
@@ -188,30 +210,54 @@ class LayerMemory(nn.Module):
         reads, state = scan(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=written)
         return reads.flatten(2), state
 
-    def _gate_bias(self) -> Tensor:
-        """Of the gate logits' channels, β first."""
-        if self.config.couple_lambda:
-            return self.beta_bias.detach()
-        return torch.cat([self.beta_bias.detach(), self.lambda_bias.detach()])
-
     def _split(self, projected: Tensor) -> Tensor:
         """`[B, T, R]` → `[B, H, T, r]`."""
         return projected.view(*projected.shape[:2], self.config.num_state_heads, self.config.rank).transpose(1, 2)
 
-    def _weights(self) -> Tensor:
-        """Memory q, k, v and gate weights as one matrix; packed once when all are frozen (`requires_grad` False)."""
+    def _scale(self, head: HeadName) -> float | Tensor:
+        """What a correction is multiplied by."""
+        c = self.config
+        if not c.trainable_delta_scale:
+            return c.alpha / c.rank
+        index = HEAD_NAMES.index(head) if c.delta_scale_granularity == "head" else 0
+        return c.alpha / c.rank * torch.sigmoid(self.delta_scale_raw[index]) * c.delta_scale_max
+
+    def _projection(self) -> Tensor:
+        """Memory q, k, v and gate weights as one matrix."""
+        packed = self.packed_weights()
+        return self._side_by_side() if packed is None else packed.projection
+
+    def _side_by_side(self) -> Tensor:
         parts: list[Tensor] = [self.memory_q_proj, self.memory_k_proj, self.memory_v_proj, self.beta_proj]
-        if not self.config.couple_lambda:
-            parts.append(self.lambda_proj)
+        return torch.cat(parts if self.config.couple_lambda else [*parts, self.lambda_proj])
+
+    def packed_weights(self) -> fused.PackedWeights | None:
+        """The weights laid out for inference, made when they changed; None while any may train (`requires_grad`)."""
+        parameters = [p for p in self._parameters.values() if p is not None]
         # A version counter alone won't do for weights that train: fused optimisers leave it where it was.
-        if any(p.requires_grad for p in parts):
-            return torch.cat(parts)
-        stamp = tuple(p._version for p in parts) + tuple(p.data_ptr() for p in parts)
-        if self._packed is None or stamp != self._packed_from:
+        if any([p.requires_grad for p in parameters]):  # a list: asked for every token, and twice as quick
+            self._packed = None
+            return None
+        stamp = [p._version for p in parameters] + [p.data_ptr() for p in parameters]
+        packed = self._packed
+        if packed is None or packed.stamp != stamp:
             # A tensor made in inference mode could not take part in training later.
             with torch.inference_mode(False), torch.no_grad():
-                self._packed, self._packed_from = torch.cat(parts), stamp
-        return self._packed
+                biases: list[Tensor] = (
+                    [self.beta_bias] if self.config.couple_lambda else [self.beta_bias, self.lambda_bias]
+                )
+                packed = self._packed = fused.PackedWeights(
+                    projection=self._side_by_side(),
+                    gate_bias=torch.cat(biases),
+                    corrections={h: (self.delta_weight(h) * self._scale(h)).T.contiguous() for h in self._linear()},
+                    stamp=stamp,
+                )
+        return packed
+
+    def _linear(self) -> list[HeadName]:
+        """Steered projections whose correction is one product."""
+        c = self.config
+        return [head for head in HEAD_NAMES if head in c.delta_heads and not (head == "o" and c.delta_o_rmsnorm)]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow a model to another device; a cast of the model leaves these weights in float32, unrounded."""

@@ -11,7 +11,9 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
+from dmem_agents.errors import StateError
 from dmem_agents.layers.config import HeadName
+from dmem_agents.layers.fused import FusedPass
 from dmem_agents.layers.memory import LayerMemory
 from dmem_agents.layers.write_spans import Segments
 
@@ -25,6 +27,7 @@ class MemoryPass:
         write: whether this call writes.
         write_mask: `[B, T]` bool or None.
         segments: pooled writes or None.
+        fused: the same pass in compiled steps, which then does the work.
     """
 
     def __init__(
@@ -35,35 +38,53 @@ class MemoryPass:
         write: bool,
         write_mask: Tensor | None,
         segments: Segments | None,
+        fused: FusedPass | None = None,
     ) -> None:
+        self.fused = fused
         self.state = state
         self.valid = valid
         self.write = write
         self.write_mask = write_mask
         self.segments = segments
-        self.reads: dict[int, Tensor] = {}
-        self.written: dict[int, Tensor] = {}
+        self._layer, self._reads = -1, state  # of the last layer that read: kept for all, they grow with the context
+        self._before = state.unbind()
+        self._after: dict[int, Tensor] = {}
 
     def reads_of(self, layer: int, memory: LayerMemory, hidden: Tensor) -> Tensor:
         """Reads `[B, T, R]` of one layer; the first of its projections to ask does the work."""
-        reads = self.reads.get(layer)
-        if reads is None:
-            reads, self.written[layer] = memory(
+        if self._layer != layer:
+            self._reads, self._after[layer] = memory(
                 hidden,
-                self.state[layer],
+                self._before[layer],
                 valid=self.valid,
                 write=self.write,
                 write_mask=self.write_mask,
                 segments=self.segments,
             )
-            self.reads[layer] = reads
-        return reads
+            self._layer = layer
+        return self._reads
+
+    def reads_before(self, layer: int) -> Tensor:
+        """What `reads_of` gave to this layer's other projections."""
+        self.require_read(layer, self._layer)
+        return self._reads
+
+    @staticmethod
+    def require_read(layer: int, last: int) -> None:
+        """Refuse an output projection whose layer was not the last to read."""
+        if last != layer:
+            raise StateError(
+                f"Expected memory layer {layer} to have read before its output projection ran, but layer "
+                f"{last} was the last. Run the backbone's layers whole and in order."
+            )
 
     def next_state(self) -> Tensor:
         """`[L, B, H, r, r]` after the call; the very input when nothing was to be written."""
         if not self.write:
             return self.state
-        return torch.stack([self.written[layer] for layer in range(self.state.shape[0])])
+        if self.fused is not None:
+            return self.fused.after
+        return torch.stack([self._after[layer] for layer in range(self.state.shape[0])])
 
 
 active_pass: ContextVar[MemoryPass | None] = ContextVar("dmem_active_pass", default=None)
@@ -112,14 +133,18 @@ class DeltaLinear(nn.Module):
         current = active_pass.get()
         if current is None:
             return output
-        reads = current.reads_of(self.layer, self.memory, inputs) if self.reads_input else current.reads[self.layer]
-        for head, features in self.heads:
-            change = self.memory.delta(head, reads).to(output.dtype)
-            if features == slice(None):
-                output = output + change
+        fused = current.fused
+        if fused is not None:
+            if self.reads_input:
+                fused.read_and_write(self.layer, inputs)
             else:
-                output = torch.cat(
-                    [output[..., : features.start], output[..., features] + change, output[..., features.stop :]],
-                    dim=-1,
-                )
+                current.require_read(self.layer, fused.layer)
+            for head, features in self.heads:
+                fused.steer(head, output, features)
+            return output
+        reads = (
+            current.reads_of(self.layer, self.memory, inputs) if self.reads_input else current.reads_before(self.layer)
+        )
+        for head, features in self.heads:
+            output = self.memory.steer(head, output, features, reads)
         return output

@@ -6,9 +6,9 @@ modules back. The state is an argument and a result of `forward`, never a proper
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from transformers import Cache, PreTrainedModel
 from dmem_agents.backbones import AttentionSite, as_additive, attention_sites, valid_tokens
 from dmem_agents.errors import AdapterError, ConfigError, StateError
 from dmem_agents.layers.config import HEAD_NAMES, DeltaMemConfig, HeadName
+from dmem_agents.layers.fused import FusedPass, PackedWeights, fits
 from dmem_agents.layers.memory import LayerMemory
 from dmem_agents.layers.projection import DeltaLinear, MemoryPass, active_pass
 from dmem_agents.layers.write_spans import Segments
@@ -63,6 +64,7 @@ class DeltaMemModel(nn.Module):
         for parameter in self._required_grad:
             parameter.requires_grad_(False)
         self._fingerprint: tuple[tuple[int, ...], str] | None = None
+        self._packed: list[PackedWeights] | None = None
 
     def _attach(self, layer: int, site: AttentionSite) -> LayerMemory:
         """Make one layer's memory and wrap its linears; the q linear always, since it sees the attention input."""
@@ -130,7 +132,8 @@ class DeltaMemModel(nn.Module):
             write_mask: `[B, T]` bool; False tokens read but leave no trace.
             message_ids: `[B, T]` int64, −1 = not part of a write; the segment granularities need them to write.
             sentence_ids: the same for `sentence_mean`.
-            cache: a KV cache to continue.
+            cache: a KV cache to continue. A few tokens that go on from one may be run with the adapter's weights as the
+                last call without one found them: change weights in place before a prompt, not within its answer.
             use_cache: make one when none is given.
             logits_to_keep: how many of the last positions get logits (0 = all), or an index tensor of which; an empty
                 one computes none.
@@ -152,11 +155,26 @@ class DeltaMemModel(nn.Module):
                 f"Expected write_mask as torch.bool of shape {[batch, tokens]}, "
                 f"got {write_mask.dtype} of shape {list(write_mask.shape)}."
             )
-        segments = self._segments(input_ids, valid, write_mask, message_ids, sentence_ids) if write else None
+        segments = None
+        if write and self.config.memory_write_granularity != "token":
+            keys, write_mask = self._segment_keys(input_ids, valid, write_mask, message_ids, sentence_ids)
+            if tokens > 1:  # a single token is its own mean, read before it is written
+                segments = Segments.from_ids(keys, write_mask)
         if attention_mask is not None and attention_mask.dim() == 4 and attention_mask.dtype == torch.bool:
             # Eager attention adds whatever it is given to the scores; the others read both forms alike.
             attention_mask = as_additive(attention_mask, self.backbone.dtype)
-        current = MemoryPass(state=state, valid=valid, write=write, write_mask=write_mask, segments=segments)
+        fused = None
+        if segments is None and not torch.is_autocast_enabled("cpu") and fits(input_ids, self.config):
+            if past == 0 or self._packed is None:
+                self._packed = self._packed_layers()
+            if self._packed is not None:
+                fused = FusedPass(
+                    self._packed, self.config,
+                    state=state, tokens=tokens, valid=valid, write=write, write_mask=write_mask,
+                )  # fmt: skip
+        current = MemoryPass(
+            state=state, valid=valid, write=write, write_mask=write_mask, segments=segments, fused=fused
+        )
         token = active_pass.set(current)
         try:
             output = self.backbone(
@@ -171,6 +189,26 @@ class DeltaMemModel(nn.Module):
             active_pass.reset(token)
         return ForwardOutput(logits=output.logits, state=current.next_state(), cache=output.past_key_values)
 
+    def _packed_layers(self) -> list[PackedWeights] | None:
+        """Each layer's weights for compiled steps; None where those can't serve: some train, or aren't float32."""
+        plain = all(type(w.base) is nn.Linear and w.base.weight.dtype == torch.float32 for _, _, w in self._wrapped)
+        if not plain or ("o" in self.config.delta_heads and self.config.delta_o_rmsnorm):
+            return None
+        packed = [memory.packed_weights() for memory in self.layers.values()]
+        found = [weights for weights in packed if weights is not None]
+        return found if len(found) == len(packed) else None
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._packed = None
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """See torch; weights that may train are no longer kept packed."""
+        self._packed = None
+        super().requires_grad_(requires_grad)
+        return self
+
     def _checked_state(self, state: Tensor | None, batch: int) -> Tensor:
         layers, *matrix = self.layout.shape
         expected = (layers, batch, *matrix)
@@ -183,18 +221,16 @@ class DeltaMemModel(nn.Module):
             )
         return state.to(self.device)
 
-    def _segments(
+    def _segment_keys(
         self,
         input_ids: Tensor,
         valid: Tensor | None,
         write_mask: Tensor | None,
         message_ids: Tensor | None,
         sentence_ids: Tensor | None,
-    ) -> Segments | None:
-        """The pooled writes of this call; None where every token is a write of its own."""
+    ) -> tuple[Tensor, Tensor]:
+        """What the tokens of this call are pooled by `[B, T]`, and which of them are part of a write."""
         granularity = self.config.memory_write_granularity
-        if granularity == "token":
-            return None
         needed = {"message_ids": message_ids}
         if granularity == "sentence_mean":
             needed["sentence_ids"] = sentence_ids
@@ -210,8 +246,7 @@ class DeltaMemModel(nn.Module):
                     "Pass the ids (−1 = not written), or write=False."
                 )
             active = active & (ids >= 0)
-        keys = cast(Tensor, message_ids if granularity == "message_mean" else sentence_ids)
-        return Segments.from_ids(keys, active)
+        return cast(Tensor, message_ids if granularity == "message_mean" else sentence_ids), active
 
     def adapter_parameters(self) -> dict[str, Tensor]:
         """All adapter tensors, float32, under their published names `<module path>.<parameter>`."""
@@ -240,6 +275,7 @@ class DeltaMemModel(nn.Module):
                 )
             if not torch.isfinite(tensor).all():
                 raise AdapterError(f"Expected finite numbers in {name}, found NaN or infinity: the file is damaged.")
+        self._packed = None
         for name, tensor in tensors.items():
             own[name].copy_(tensor)
 

@@ -36,7 +36,7 @@ def dynamic_cache(pairs: Sequence[tuple[Tensor, Tensor]]) -> DynamicCache:
 
 
 class SlotCache(Cache):
-    """A KV cache whose rows come and go. One column more per `advance`.
+    """A KV cache whose rows come and go. One column more per `reserve`, forward pass and `advance`.
 
     Args:
         slots: most rows.
@@ -101,11 +101,14 @@ class SlotCache(Cache):
         own_keys, own_values = self._buffers[layer]
         return own_keys[: len(keys), :, seen], own_values[: len(keys), :, seen]
 
+    def reserve(self) -> None:
+        """Make room for what `put` adds next, which may need larger buffers."""
+        self._require_room(self.end - self.start + 1, self._buffers)
+
     def advance(self) -> None:
         """The column that `put` filled in every layer belongs to the rows from now on."""
         self.end += 1
         self.lengths = [length + 1 for length in self.lengths]
-        self._require_room(self.end - self.start + 1, self._buffers)
 
     def keep(self, order: Sequence[int]) -> None:
         """Let rows go: row i becomes the former row `order[i]`. Only rows that change places are copied."""

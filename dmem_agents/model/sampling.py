@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
@@ -52,13 +53,14 @@ class TokenSampler:
             EngineError: a score is NaN, so no choice would mean anything.
         """
         row = scores.detach().to("cpu", torch.float32)
-        if bool(torch.isnan(row).any()):
+        best = int(torch.argmax(row))  # NaN counts as the highest
+        if math.isnan(float(row[best])):
             raise EngineError(
                 "Expected numbers as the model's scores, got NaN. The weights or the agent's state are "
                 "broken, or the dtype overflows on this model: try dtype='float32'."
             )
         if self._greedy:
-            return int(torch.argmax(row))
+            return best
         no_history = cast("torch.LongTensor", torch.empty(1, 0, dtype=torch.long))
         filtered = self._processors(no_history, cast("torch.FloatTensor", row.unsqueeze(0)))
         probabilities = torch.softmax(filtered[0], dim=-1)

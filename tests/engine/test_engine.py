@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
 
-from dmem_agents.engine import Engine, Generation, GenerationRequest, Prompt, SamplingParams
+from dmem_agents.engine import Engine, Generation, GenerationRequest, Prompt, SamplingParams, scheduler
+from dmem_agents.engine.prefill import Prefill
+from dmem_agents.engine.rows import Row
 from dmem_agents.errors import (
     ConfigError,
     EngineClosedError,
@@ -21,6 +25,7 @@ from dmem_agents.errors import (
     TemplateError,
 )
 from dmem_agents.model.attach import DeltaMemModel
+from dmem_agents.model.kv_cache import SlotCache
 from dmem_agents.state.memory_state import MemoryState, StateLayout
 
 MakePrompt = Callable[..., Prompt]
@@ -221,6 +226,63 @@ def test_when_many_rows_are_too_many_the_last_to_come_fail_and_the_others_go_on(
     assert [error is None for error in outcomes] == [True, True, False, False]
     for index in (0, 1):
         assert generations[index].result().token_ids == alone[index].token_ids
+
+
+@pytest.mark.parametrize("at", ["join", "reserve"])
+def test_a_request_whose_keys_and_values_find_no_memory_fails_alone(
+    at: str, engine: Engine, request_for: Request, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [request_for(first=10), request_for(first=30, tokens=50), request_for(first=60)]
+    alone = [engine.submit(request).result(60) for request in requests]
+    whole = getattr(SlotCache, at)
+
+    def bounded(cache: SlotCache, *arguments: Any) -> None:
+        lengths = arguments[1] if at == "join" else cache.lengths
+        if max(lengths) > 52 - 3 * (at == "join"):
+            raise MemoryError("no memory left on the device")
+        whole(cache, *arguments)
+
+    monkeypatch.setattr(SlotCache, at, bounded)
+    generations = together(engine, requests)
+    with pytest.raises(EngineError, match="no memory left"):
+        generations[1].result(60)
+    for index in (0, 2):
+        assert generations[index].result(60).token_ids == alone[index].token_ids
+    assert engine.submit(requests[0]).result(60).token_ids == alone[0].token_ids
+
+
+def test_a_prompt_that_finds_no_memory_on_its_way_in_fails_alone(
+    engine: Engine, request_for: Request, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [request_for(first=10), request_for(first=30, tokens=50)]
+    alone = engine.submit(requests[0]).result(60)
+
+    class Bounded(Prefill):
+        def __init__(self, model: DeltaMemModel, rows: Sequence[Row], *prefix: Any) -> None:
+            if max(len(row.request.prompt) for row in rows) > 40:
+                raise MemoryError("no memory left on the device")
+            super().__init__(model, rows, *prefix)
+
+    monkeypatch.setattr(scheduler, "Prefill", Bounded)
+    good, bad = together(engine, requests)
+    with pytest.raises(EngineError, match="no memory left"):
+        bad.result(60)
+    assert good.result(60).token_ids == alone.token_ids
+
+
+def test_ctrl_c_while_waiting_ends_the_waiting_and_the_engine_goes_on(engine: Engine, request_for: Request) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt(_: int) -> bool:
+        signal.pthread_kill(main, signal.SIGINT)
+        return False
+
+    running = engine.submit(request_for(on_token=interrupt, sampling=SamplingParams(max_new_tokens=1)))
+    with pytest.raises(KeyboardInterrupt):
+        running.result(60)
+    assert engine.submit(request_for(first=30)).result(60).finish_reason == "length"
+    assert running.result(60).finish_reason == "length"
 
 
 def test_an_exception_that_does_not_come_again_fails_nobody(

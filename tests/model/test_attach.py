@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from typing import Any
 
@@ -13,6 +14,8 @@ from transformers import DynamicCache, PreTrainedModel
 
 from dmem_agents.errors import AdapterError, ConfigError, DmemError, StateError
 from dmem_agents.layers.config import DeltaMemConfig
+from dmem_agents.layers.fused import FusedPass
+from dmem_agents.model import attach as attach_module
 from dmem_agents.model.attach import DeltaMemModel, attach
 from dmem_agents.testing.tiny_model import TINY_FAMILIES, tiny_model
 
@@ -71,6 +74,89 @@ def test_an_empty_memory_that_only_reads_leaves_every_bit_of_the_logits(
         assert torch.equal(out.logits, expected)
         assert not out.state.any()
         start, state = end, out.state
+
+
+@pytest.mark.parametrize("tokens", [12, 40])  # compiled steps, and products in place
+@torch.no_grad()
+def test_an_empty_memory_of_frozen_weights_leaves_every_bit_too(tokens: int) -> None:
+    plain, model = tiny_model(attn_implementation="sdpa"), _attached().requires_grad_(False)
+    ids, mask = _ids(2, tokens + 1), torch.ones(2, tokens + 1, dtype=torch.long)
+    out = model.forward(ids[:, :tokens], write=False, use_cache=True)
+    later = model.forward(ids[:, tokens:], state=out.state, cache=out.cache)
+    first, second = _plain_turns(plain, ids, mask, [tokens, tokens + 1])
+    assert torch.equal(out.logits, first)
+    assert torch.equal(later.logits, second)
+
+
+def _prompt_and_answer(model: DeltaMemModel) -> list[Tensor]:
+    """Logits and states of a padded prompt and three more tokens of two rows, one of which stops writing."""
+    ids, mask = _ids(2, 9), torch.tensor([[0, 0, 1, 1, 1, 1, 1, 1, 1], [1] * 9])
+    state, cache, found, start = _random_state(model, 2), None, [], 0
+    for end in (6, 7, 8, 9):
+        out = model.forward(
+            ids[:, start:end],
+            state=state,
+            attention_mask=mask[:, :end],
+            write_mask=torch.tensor([[True], [end < 8]]).expand(2, end - start),
+            message_ids=torch.arange(start, end).expand(2, -1) // 4,
+            cache=cache,
+            use_cache=True,
+        )
+        found += [out.logits[mask[:, start:end] == 1], out.state]
+        state, cache, start = out.state, out.cache, end
+    return found
+
+
+@FAMILY
+@pytest.mark.parametrize("granularity", ["token", "message_mean"])
+@torch.no_grad()
+def test_compiled_steps_of_frozen_weights_give_what_tensor_operations_give(
+    family: str, granularity: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = DeltaMemConfig(
+        output_init="random", online_gain=2.0, num_state_heads=2, memory_write_granularity=granularity
+    )
+    passes: list[int] = []
+
+    class Counted(FusedPass):
+        def __init__(self, *arguments: Any, tokens: int, **options: Any) -> None:
+            passes.append(tokens)
+            super().__init__(*arguments, tokens=tokens, **options)
+
+    monkeypatch.setattr(attach_module, "FusedPass", Counted)
+    expected = _prompt_and_answer(_attached(family, config=config))
+    assert passes == []
+    found = _prompt_and_answer(_attached(family, config=config).requires_grad_(False))
+    assert passes == ([6, 1, 1, 1] if granularity == "token" else [1, 1, 1])
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_a_copy_of_a_frozen_model_decodes_with_weights_of_its_own() -> None:
+    model = _attached().requires_grad_(False)
+    out = model.forward(_ids(1, 6), state=_random_state(model, 1), use_cache=True)
+    kept, copied = copy.deepcopy(out.cache), copy.deepcopy(model)
+    expected = model.forward(_ids(1, 1), state=out.state, cache=out.cache)
+    for weights in model._packed or []:
+        weights.projection.fill_(9.0)
+    found = copied.forward(_ids(1, 1), state=out.state, cache=kept)
+    assert torch.equal(found.logits, expected.logits)
+    assert torch.equal(found.state, expected.state)
+
+
+@torch.no_grad()
+def test_new_weights_within_an_answer_are_used_at_once() -> None:
+    model, other = _attached().requires_grad_(False), _attached(config=DeltaMemConfig(output_init="random"))
+    out = model.forward(_ids(1, 6), use_cache=True)
+    before = model.forward(_ids(1, 1), state=out.state, cache=copy.deepcopy(out.cache)).state
+    new = {name: p + 1 for name, p in other.adapter_parameters().items()}
+    model.load_adapter_parameters(new)
+    after = model.forward(_ids(1, 1), state=out.state, cache=copy.deepcopy(out.cache)).state
+    other.load_adapter_parameters(new)
+    expected = other.forward(_ids(1, 1), state=out.state, cache=out.cache).state
+    assert not torch.allclose(after, before, atol=1e-3)
+    torch.testing.assert_close(after[0], expected[0], atol=2e-5, rtol=1e-4)
 
 
 @FAMILY

@@ -1,0 +1,61 @@
+"""The models that speed is measured on: the embedded one, plain, and with memories of several shapes.
+
+All share one set of backbone weights, so that no side has them nearer than another.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from dmem_agents import DeltaMemConfig, DeltaMemModel, attach, load_adapter
+from dmem_agents.model.embedded import embedded_model_folder
+from dmem_agents.model.loading import packaged_adapter_folder
+from dmem_agents.model.progress_bars import hidden_progress_bars
+
+SHAPES = {"tsw1": "TSW, one state head", "tsw4": "TSW, 4 state heads", "ssw": "SSW"}
+"""Rank 8, q and o steered: as the research code was measured. `tsw4` is the shipped adapter, the others are fresh."""
+
+
+@functools.cache
+@torch.inference_mode(False)  # weights made in inference mode have no version counters
+def plain() -> PreTrainedModel:
+    """The frozen model alone, float32."""
+    with hidden_progress_bars():
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(embedded_model_folder())
+    return model.eval()
+
+
+@functools.cache
+@torch.inference_mode(False)
+def with_memory(shape: str) -> DeltaMemModel:
+    """The same weights with a memory attached, frozen as in serving."""
+    backbone = copy.deepcopy(plain(), {id(p): p for p in plain().parameters()})
+    if shape == "tsw4":
+        folder = packaged_adapter_folder()
+        if folder is None:
+            raise FileNotFoundError("Expected the shipped adapter in dmem_agents/model/adapters; it is not there.")
+        model = load_adapter(backbone, folder)
+    else:
+        granularity = "message_mean" if shape == "ssw" else "token"
+        torch.manual_seed(0)
+        model = attach(
+            backbone,
+            DeltaMemConfig(delta_heads=("q", "o"), output_init="base_slice", memory_write_granularity=granularity),
+        )
+    return model.eval().requires_grad_(False)
+
+
+def some_state(model: DeltaMemModel, batch: int = 1) -> Tensor:
+    """`[L, B, H, r, r]`, small numbers, none zero."""
+    layers, *matrix = model.layout.shape
+    return 0.1 * torch.randn(layers, batch, *matrix, generator=torch.Generator().manual_seed(0))
+
+
+def some_ids(tokens: int, batch: int = 1) -> Tensor:
+    """`[B, T]` ordinary tokens."""
+    return torch.randint(100, 40_000, (batch, tokens), generator=torch.Generator().manual_seed(1))
