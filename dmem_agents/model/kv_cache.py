@@ -111,8 +111,15 @@ class SlotCache(Cache):
         self.lengths = [length + 1 for length in self.lengths]
 
     def keep(self, order: Sequence[int]) -> None:
-        """Let rows go: row i becomes the former row `order[i]`. Only rows that change places are copied."""
+        """Let rows go: row i becomes the former row `order[i]`. Only rows that change places are copied.
+
+        What a row leaves is wiped: a NaN in it would reach the next row there, since attention multiplies what its mask
+        hides by zero.
+        """
         columns = slice(self.start, self.end)
+        for place in set(range(len(self.lengths))) - set(order):
+            for buffer in self._each():
+                buffer[place, :, self.start : self.end + 1] = 0
         for place, source in enumerate(order):
             if place != source:  # a place that is overwritten belongs to a row that left or has moved before
                 for buffer in self._each():

@@ -310,6 +310,26 @@ def test_scores_that_are_not_numbers_fail_only_their_row(
     assert good.result(60).finish_reason == "length"
 
 
+def test_a_broken_state_leaves_nothing_in_its_slot_for_the_next_agent(
+    engine: Engine, model: DeltaMemModel, request_for: Request
+) -> None:
+    alone = engine.submit(request_for(tokens=3)).result(60).token_ids
+    started = threading.Event()
+
+    def on_token(_: int) -> bool:
+        started.set()
+        return False
+
+    long = engine.submit(request_for(first=5, tokens=40, on_token=on_token, max_new_tokens=3000))  # keeps the columns
+    assert started.wait(30)
+    broken = MemoryState(layout=model.layout, values=torch.full(model.layout.shape, float("nan")))
+    with pytest.raises(EngineError, match="NaN"):
+        engine.submit(request_for(first=60, tokens=30, state=broken)).result(60)
+    assert engine.submit(request_for(tokens=3)).result(60).token_ids == alone
+    assert not long.future.done()
+    long.cancel()
+
+
 def test_closing_fails_what_runs_and_what_waits(
     model: DeltaMemModel, request_for: Request, make_prompt: MakePrompt
 ) -> None:
