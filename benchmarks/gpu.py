@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
-import statistics
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -22,6 +20,7 @@ import torch
 from torch import Tensor
 from transformers import Cache, PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
+from benchmarks import registry
 from benchmarks.run import RESULTS, circumstances
 from dmem_agents import DeltaMemConfig, attach
 from dmem_agents.delta_rule import scan
@@ -31,7 +30,6 @@ from dmem_agents.model.attach import DeltaMemModel, ForwardOutput
 from dmem_agents.model.decode_graph import Capture, DecodeGraphs
 from dmem_agents.model.kv_cache import SlotCache
 
-REPEATS = 7
 TARGET = 1.03
 """Most that prefill and decode may take, as multiples of the plain model's."""
 FLOAT32_BYTES = 4
@@ -55,7 +53,7 @@ class Plan:
     """(batch, tokens)."""
     copied_bytes: int
     """Size of the buffer whose copy gives the bandwidth."""
-    repeats: int = REPEATS
+    repeats: int = registry.REPEATS
 
 
 QWEN3_4B = Plan(
@@ -87,23 +85,11 @@ def scan_bytes(*, batch: int, tokens: int, heads: int, rank: int) -> int:
 
 
 def alternating(works: Mapping[str, Callable[[], object]], *, repeats: int, device: torch.device) -> dict[str, Any]:
-    """Seconds of each, in turns after one round to warm up; a failure for want of memory becomes a word."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
+    """`registry.alternating` on a device; a failure for want of memory becomes a word."""
     try:
-        for repeat in range(repeats + 1):
-            for name, work in works.items():
-                _wait(device)
-                started = time.perf_counter()
-                work()
-                _wait(device)
-                if repeat:
-                    seconds[name].append(time.perf_counter() - started)
+        return dict(registry.alternating(works, repeats=repeats, wait=lambda: _wait(device)))
     except torch.OutOfMemoryError:
         return {"failed": "out of memory"}
-    return {
-        name: {"median": statistics.median(own), "min": min(own), "max": max(own), "repeats": repeats}
-        for name, own in seconds.items()
-    }
 
 
 def with_ratio(times: dict[str, Any], name: str, base: str) -> dict[str, Any]:

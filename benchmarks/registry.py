@@ -72,18 +72,26 @@ def case(name: str, *, in_quick: bool = True) -> Callable[[Callable[[bool], Resu
     return register
 
 
-def alternating(sides: Mapping[str, Callable[[], object]], *, repeats: int = REPEATS) -> dict[str, dict[str, float]]:
+def alternating(
+    sides: Mapping[str, Callable[[], object]],
+    *,
+    repeats: int = REPEATS,
+    wait: Callable[[], object] = lambda: None,
+) -> dict[str, dict[str, float]]:
     """Median, minimum and maximum seconds of each side, after one call each to warm up.
 
-    The sides take turns, so that all see the same machine.
+    The sides take turns, so that all see the same machine. `wait` returns when what was begun is done, before the clock
+    starts and before it stops: for a device that works on its own.
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for work in sides.values():
         work()
     for _ in range(repeats):
         for name, work in sides.items():
+            wait()
             started = time.perf_counter()
             work()
+            wait()
             seconds[name].append(time.perf_counter() - started)
     return {name: summary(values) for name, values in seconds.items()}
 

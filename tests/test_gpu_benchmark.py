@@ -57,7 +57,7 @@ def test_the_floor_counts_every_number_once() -> None:
 
 def test_medians_and_ratios_are_of_the_repeats_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(gpu.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(gpu.registry.time, "perf_counter", lambda: now)
     plain, memory = iter([50.0, 2.0, 4.0, 3.0]), iter([70.0, 4.0, 9.0, 2.0])  # the first ones warm up
 
     def passing(seconds: float) -> None:

@@ -116,6 +116,9 @@ class SlotCache(Cache):
         What a row leaves is wiped: a NaN in it would reach the next row there, since attention multiplies what its mask
         hides by zero.
         """
+        if not order and not self._keep_buffers:
+            self.end, self._capacity, self._buffers, self.lengths = 0, 0, [], []
+            return
         columns = slice(self.start, self.end)
         for place in set(range(len(self.lengths))) - set(order):
             for buffer in self._each():
@@ -127,8 +130,6 @@ class SlotCache(Cache):
         self.lengths = [self.lengths[source] for source in order]
         if not order:
             self.end = 0
-            if not self._keep_buffers:
-                self._capacity, self._buffers = 0, []
 
     def copy_of(self, rows: Sequence[int]) -> tuple[DynamicCache, list[int]]:
         """These rows as a cache of their own, ends aligned, and their lengths."""

@@ -29,6 +29,8 @@ DEFAULT_TASKS: Mapping[str, float] = {
     "acknowledge": 0.05,
 }
 """Weight of each task when nothing else is said."""
+_UNTOLD_FACT = ("unknown", "acknowledge")
+"""Tasks about a fact that the past doesn't hold."""
 _ATTEMPTS = 200
 
 
@@ -107,7 +109,7 @@ class AgentLife:
         facts, distractors = rng.randint(*self.facts), rng.randint(*self.distractors)
         if task == "reconstruct":
             facts, distractors = min(facts, 3), min(distractors, 1)
-        if task in ("unknown", "acknowledge") and rng.random() < 0.15:
+        if task in _UNTOLD_FACT and rng.random() < 0.15:
             facts, distractors = 0, max(distractors, 1)
         return self._make_all(task, rng, facts, distractors, self.unseen_value, self.unseen_phrasing, "mixed")
 
@@ -166,12 +168,6 @@ class AgentLife:
     ) -> Episode:
         """An open request ("Plan my dinner.") whose answer must contain a told preference."""
         return self._make("preference", rng, facts, distractors, unseen_value, unseen_phrasing, "mixed")
-
-    def acknowledge_episode(
-        self, rng: random.Random, *, facts: int = 2, distractors: int = 2, unseen_phrasing: bool = True
-    ) -> Episode:
-        """A statement of something new, to which the answer is a short "Got it."; `facts` were told before."""
-        return self._make("acknowledge", rng, facts, distractors, False, unseen_phrasing, "mixed")
 
     def reconstruct_episode(
         self, rng: random.Random, *, facts: int = 1, distractors: int = 0, unseen_phrasing: bool = True
@@ -245,7 +241,7 @@ class _Draft:
         """An episode and further questions about its past, or None when the drawn facts don't allow a fair one."""
         rng, life = self.rng, self.life
         keys = life.attributes or tuple(ATTRIBUTES)
-        extra = 1 if self.task in ("unknown", "acknowledge") else 0
+        extra = 1 if self.task in _UNTOLD_FACT else 0
         facts = draw_facts(
             rng,
             life.split,
