@@ -35,6 +35,7 @@ def train(
     from dmem_agents.model.attach import attach
     from dmem_agents.model.loading import load_backbone
     from dmem_agents.tokenization import ChatTokenizer
+    from dmem_agents.train.compiled import compile_parts
     from dmem_agents.train.curve import CurveCallback
     from dmem_agents.train.recipe import Recipe
     from dmem_agents.train.trainer import train_adapter
@@ -49,6 +50,8 @@ def train(
     backbone, tokenizer = load_backbone(plan.backbone or None, device=device, attn_implementation=attention)
     if plan.optimisation.bf16:
         backbone = backbone.bfloat16()
+    if plan.optimisation.compile:
+        compile_parts(backbone)
     torch.manual_seed(plan.optimisation.seed)
     model = attach(backbone, plan.memory)
     if plan.start_from:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 from typing import Any, Self
 
 import torch
@@ -24,6 +25,10 @@ from dmem_agents.train.ordinary_text import OrdinaryText
 IGNORE = -100
 _PASS_TOKENS = 128
 """What a further forward pass costs, in tokens."""
+_WRITE_TOKENS = 128
+"""Turns lie side by side in one write pass up to this length: attention grows with its square."""
+_COMPARED = 24
+"""Places of ordinary text compared a step: each needs the whole vocabulary twice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +72,7 @@ class TrainingBatch:
     """Conversations to absorb and questions to answer from their states alone."""
 
     writes: tuple[WritePass, ...]
-    """In order; per-token granularity needs one pass, segments one per turn."""
+    """In order; per-token granularity needs a pass for some turns together, segments one per turn."""
     read_ids: Tensor
     """`[Q, T]`, left-padded: the visible messages and the target answer."""
     read_mask: Tensor
@@ -86,6 +91,8 @@ class TrainingBatch:
     """`[P, T]`, right-padded: text that has nothing to do with any state; P may be 0."""
     ordinary_mask: Tensor
     """`[P, T]` int64, 0 on padding."""
+    ordinary_positions: Tensor
+    """`[N]` int64, ascending: the tokens after which predictions are compared; a part of them is enough."""
     teacher_ids: Tensor
     """`[Q, T]`, left-padded: everything that was told, the question and its answer; 0 rows without distillation."""
     teacher_mask: Tensor
@@ -181,9 +188,11 @@ class Collator:
         length = max((len(row) for row in rows), default=0)
         ids = [[*row, *[self.pad_id] * (length - len(row))] for row in rows]
         mask = [[1] * len(row) + [0] * (length - len(row)) for row in rows]
+        compared = sorted(rng.sample(range(length), min(length, _COMPARED)))
         return {
             "ordinary_ids": torch.tensor(ids, dtype=torch.int64).view(len(rows), length),
             "ordinary_mask": torch.tensor(mask, dtype=torch.int64).view(len(rows), length),
+            "ordinary_positions": torch.tensor(compared, dtype=torch.int64),
         }
 
     def _turns(self, written: Sequence[Message], rng: random.Random) -> list[list[Message]]:
@@ -210,10 +219,8 @@ class Collator:
         )
 
     def _write_passes(self, conversations: list[list[Block]]) -> tuple[WritePass, ...]:
-        if not self.by_turn:
-            return (self._write_pass(conversations),)
-        count = max((len(c) for c in conversations), default=0)
-        return tuple(self._write_pass([c[i : i + 1] for c in conversations]) for i in range(count))
+        parts = [_in_parts(c, 0 if self.by_turn else _WRITE_TOKENS) for c in conversations]
+        return tuple(self._write_pass([list(row) for row in rows]) for rows in zip_longest(*parts, fillvalue=()))
 
     def _write_pass(self, rows: list[list[Block]]) -> WritePass:
         length = max(sum(len(b.ids) for b in row) for row in rows)
@@ -299,6 +306,19 @@ class Collator:
             raise ConfigError(
                 f"Expected {what} within max_tokens = {self.max_tokens}, got {length} tokens. Raise it or shorten them."
             )
+
+
+def _in_parts(turns: Sequence[Block], tokens: int) -> list[list[Block]]:
+    """Consecutive turns, as many together as fit into so many tokens, at least one."""
+    parts: list[list[Block]] = []
+    room = 0
+    for turn in turns:
+        room -= len(turn.ids)
+        if not parts or room < 0:
+            parts.append([])
+            room = tokens - len(turn.ids)
+        parts[-1].append(turn)
+    return parts
 
 
 def _preamble(message_index: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ retention of its ways on ordinary text, and sparsity of the gates where they wri
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from torch.nn import functional as F
 
 from dmem_agents.model.attach import DeltaMemModel
 from dmem_agents.train.batching import IGNORE, TrainingBatch
+
+_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,17 +66,44 @@ def answer_logits(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) ->
         batch.read_ids, state=states, attention_mask=batch.read_mask, position_ids=positions,
         write=online, write_mask=batch.read_write_mask if online else None, logits_to_keep=kept + 1,
     )  # fmt: skip
-    logits: Tensor = output.logits[:, :-1].float()
+    logits: Tensor = output.logits[:, :-1]
     return logits
 
 
 def row_nll(logits: Tensor, batch: TrainingBatch) -> Tensor:
     """Weighted mean negative log-likelihood of each row's labels, `[Q]`, nats per token."""
-    losses = F.cross_entropy(logits.transpose(1, 2), batch.labels, ignore_index=IGNORE, reduction="none")
-    return (losses * batch.label_weights).sum(dim=1) / batch.label_weights.sum(dim=1).clamp_min(1e-6)
+    losses = cast(Tensor, _LabelNLL.apply(logits.flatten(0, 1), batch.labels.flatten()))  # type: ignore[no-untyped-call]
+    losses = losses.view_as(batch.label_weights) * batch.label_weights
+    return losses.sum(dim=1) / batch.label_weights.sum(dim=1).clamp_min(1e-6)
 
 
-def _frozen_log_probs(model: DeltaMemModel, ids: Tensor, mask: Tensor, **options: int) -> Tensor:
+class _LabelNLL(torch.autograd.Function):
+    """Negative log-likelihood `[N]` float32 of labels under logits `[N, V]`, 0 where there is no label.
+
+    Some rows at a time, and with the gradient in the logits' dtype as all that is kept: cross-entropy over a large
+    vocabulary otherwise spends its time on float32 copies of all rows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
+        nll = torch.zeros(len(labels), device=logits.device)
+        gradient = torch.zeros_like(logits)
+        for rows in (labels != IGNORE).nonzero().squeeze(1).split(_ROWS_AT_ONCE):
+            log_probs = logits[rows].float().log_softmax(dim=-1)
+            wanted = labels[rows].unsqueeze(1)
+            nll[rows] = -log_probs.gather(1, wanted).squeeze(1)
+            change = log_probs.exp_().scatter_add_(1, wanted, torch.full(wanted.shape, -1.0, device=logits.device))
+            gradient[rows] = change.to(gradient.dtype)
+        ctx.save_for_backward(gradient)
+        return nll
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * outer[0].unsqueeze(1).to(gradient.dtype), None
+
+
+def _frozen_log_probs(model: DeltaMemModel, ids: Tensor, mask: Tensor, **options: int | Tensor) -> Tensor:
     """Next-token log-probabilities of the backbone alone: an empty state that is not written reads exactly zero."""
     positions = (mask.cumsum(dim=1) - 1).clamp_min(0)
     with torch.no_grad():
@@ -87,25 +117,28 @@ def distillation(model: DeltaMemModel, batch: TrainingBatch, logits: Tensor) -> 
     The teacher is the frozen model with all that was told in its prompt (`delta-mem.md` §6.2 trains on text alone).
     """
     teacher = _frozen_log_probs(model, batch.teacher_ids, batch.teacher_mask, logits_to_keep=logits.shape[1] + 1)
-    kl = F.kl_div(logits.log_softmax(dim=-1), teacher[:, :-1], reduction="none", log_target=True).sum(dim=-1)
+    own = logits.float().log_softmax(dim=-1)
+    kl = F.kl_div(own, teacher[:, :-1], reduction="none", log_target=True).sum(dim=-1)
     labelled = batch.labels != IGNORE
     return (kl * labelled).sum() / labelled.sum()
 
 
 def retention(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
-    """Mean KL of the frozen model's next-token distribution to that under a state, over the rows' tokens, in nats.
+    """Mean KL of the frozen model's next-token distribution to that under a state, over the chosen tokens, in nats.
 
     Row i reads state i modulo their number; with writes on in the batches where questions are asked so.
     """
-    mask = batch.ordinary_mask
+    mask, chosen = batch.ordinary_mask, batch.ordinary_positions
     rows = torch.arange(len(mask), device=mask.device) % states.shape[1]
     online = bool(batch.read_write_mask.any()) and model.config.memory_write_granularity == "token"
-    frozen = _frozen_log_probs(model, batch.ordinary_ids, mask)
+    frozen = _frozen_log_probs(model, batch.ordinary_ids, mask, logits_to_keep=chosen)
     loaded = model(
-        batch.ordinary_ids, state=states.index_select(1, rows), attention_mask=mask, write=online
+        batch.ordinary_ids, state=states.index_select(1, rows), attention_mask=mask, write=online,
+        logits_to_keep=chosen,
     ).logits.float()  # fmt: skip
     kl = F.kl_div(loaded.log_softmax(dim=-1), frozen, reduction="none", log_target=True).sum(dim=-1)
-    return (kl * mask).sum() / mask.sum()
+    counted = mask[:, chosen]
+    return (kl * counted).sum() / counted.sum().clamp_min(1)
 
 
 def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWeights) -> dict[str, Tensor]:

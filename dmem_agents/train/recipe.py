@@ -43,6 +43,8 @@ class Optimisation:
     """Micro-batches per step."""
     bf16: bool = False
     """Backbone in bfloat16; the memory stays in float32."""
+    compile: bool = False
+    """Backbone's small operations compiled, which needs a C++ compiler; for CPUs."""
     seed: int = 0
     """Of initial weights, data and shares."""
 

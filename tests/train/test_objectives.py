@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from dmem_agents.train.batching import IGNORE
 from dmem_agents.train.objectives import (
@@ -15,6 +17,7 @@ from dmem_agents.train.objectives import (
     distillation,
     loss_terms,
     retention,
+    row_nll,
     write_states,
 )
 from tests.train.test_batching import PASTS, episode
@@ -135,3 +138,18 @@ def test_short_and_long_questions_run_apart_and_lose_what_they_lose_together(mak
     apart = loss_terms(model, batch, weights)
     for name, term in together.items():
         torch.testing.assert_close(apart[name], term, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_the_likelihood_of_labels_and_its_gradient_are_those_of_cross_entropy():
+    torch.manual_seed(0)
+    labels = torch.randint(0, 50, (3, 70))
+    labels[0, :20], labels[2] = IGNORE, IGNORE
+    weights = torch.rand(3, 70) * (labels != IGNORE)
+    batch = SimpleNamespace(labels=labels, label_weights=weights)
+    logits = torch.randn(3, 70, 50, requires_grad=True)
+    plain = F.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORE, reduction="none") * weights
+    expected = plain.sum(dim=1) / weights.sum(dim=1).clamp_min(1e-6)
+    (slope,) = torch.autograd.grad(expected.square().sum(), logits)
+    found = row_nll(logits, batch)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(torch.autograd.grad(found.square().sum(), logits)[0], slope)
