@@ -29,7 +29,8 @@ from dmem_agents.testing.cutting_proxy import CuttingProxy
 from dmem_agents.testing.redis_servers import RedisProcess, clustered, move_slot, replicated, running
 
 AGENTS = 10
-FILLER_BYTES = 8192
+FILLER_BYTES = (8192, 40_960)
+"""Of a record after an even and an odd number of turns: the store writes small and large ones in different ways."""
 ENTRY = struct.Struct(">HH")  # writer, turn
 Trouble = Callable[[threading.Event], Counter[str]]
 
@@ -47,7 +48,8 @@ class Outcome:
 def made(history: bytes) -> bytes:
     """A record: a length, the history, and filler that both determine; a mixed one does not fit together."""
     digest = hashlib.sha256(history).digest()
-    return len(history).to_bytes(4, "big") + history + digest * (FILLER_BYTES // len(digest))
+    filler = FILLER_BYTES[len(history) // ENTRY.size % 2]
+    return len(history).to_bytes(4, "big") + history + digest * (filler // len(digest))
 
 
 def history_of(data: bytes) -> bytes | None:
@@ -192,6 +194,19 @@ def promoting(primary: RedisProcess) -> Trouble:
     return trouble
 
 
+def promoting_and_returning(primary: RedisProcess) -> Trouble:
+    """`promoting`, and the old primary comes back as a replica, as the Sentinel tells it: enough of them for WAIT."""
+
+    def trouble(over: threading.Event) -> Counter[str]:
+        promoting(primary)(over)
+        time.sleep(4.0)
+        primary.start()
+        over.wait()
+        return Counter(promotions=1)
+
+    return trouble
+
+
 def moving(nodes: list[RedisProcess]) -> Trouble:
     """One agent's slot after the other moves to the next node and back."""
 
@@ -219,11 +234,14 @@ def scene(name: str, folder: Path) -> Iterator[tuple[str, Trouble]]:
     elif name == "promote":
         with replicated(folder) as (url, primary, _):
             yield url, promoting(primary)
+    elif name == "promote, wait_replicas=2":
+        with replicated(folder, replicas=2) as (url, primary, _):
+            yield f"{url}?wait_replicas=2", promoting_and_returning(primary)
     elif name == "move slots":
         with clustered(folder) as (url, nodes):
             yield url, moving(list(nodes))
     else:
-        with running(folder) as server, CuttingProxy(server.port, longest_bytes=200_000) as proxy:
+        with running(folder) as server, CuttingProxy(server.port, longest_bytes=600_000) as proxy:
 
             def trouble(over: threading.Event) -> Counter[str]:
                 over.wait()
@@ -237,6 +255,7 @@ SCENES = (
     "kill, appendfsync everysec",
     "kill, no persistence (control)",
     "promote",
+    "promote, wait_replicas=2",
     "move slots",
     "cut connections",
 )

@@ -258,11 +258,12 @@ class AsyncStateStore(ABC):
         await self.aclose()
 
 
-def following(data: bytes, expected: StoredRecord | None) -> StoredRecord:
+def following(data: bytes, expected: StoredRecord | None, revision: str = "") -> StoredRecord:
     """What a commit of `data` over `expected` will have stored: the next version, or a new incarnation."""
-    if expected is None:
-        return StoredRecord(data=data, version=1, incarnation=secrets.token_hex(8))
-    return StoredRecord(data=data, version=expected.version + 1, incarnation=expected.incarnation)
+    version, incarnation = (
+        (1, secrets.token_hex(8)) if expected is None else (expected.version + 1, expected.incarnation)
+    )
+    return StoredRecord(data=data, version=version, incarnation=incarnation, revision=revision)
 
 
 def mark_of(token: str | None) -> bytes:

@@ -109,17 +109,17 @@ def running(folder: Path, options: Mapping[str, str] | None = None) -> Iterator[
 
 @contextmanager
 def replicated(
-    folder: Path, options: Mapping[str, str] | None = None
+    folder: Path, options: Mapping[str, str] | None = None, *, replicas: int = 1
 ) -> Iterator[tuple[str, RedisProcess, RedisProcess]]:
-    """A primary, a replica, and a Sentinel that promotes the replica within about two seconds.
+    """A primary, so many replicas, and a Sentinel that promotes one of them within about two seconds.
 
     Yields:
-        The store's URL, the primary, the replica.
+        The store's URL, the primary, the first replica.
     """
     with ExitStack() as stack:
         primary = stack.enter_context(running(folder / "primary", options))
         following = {**(options or {}), "replicaof": f"127.0.0.1 {primary.port}"}
-        replica = stack.enter_context(running(folder / "replica", following))
+        followers = [stack.enter_context(running(folder / f"replica-{n}", following)) for n in range(replicas)]
         sentinel = RedisProcess(
             folder / "sentinel",
             {
@@ -131,12 +131,13 @@ def replicated(
         )
         stack.callback(sentinel.kill)
         sentinel.start()
-        wait_for(lambda: replica.client().info("replication")["master_link_status"] == "up", "the replica")
+        for replica in followers:
+            wait_for(lambda at=replica: at.client().info("replication")["master_link_status"] == "up", "the replica")  # type: ignore[misc]
         wait_for(
-            lambda: len(sentinel.client().sentinel_slaves("agents")) == 1,
-            "the Sentinel to know the replica",
+            lambda: len(sentinel.client().sentinel_slaves("agents")) == replicas,
+            "the Sentinel to know the replicas",
         )
-        yield f"redis+sentinel://127.0.0.1:{sentinel.port}/agents/0", primary, replica
+        yield f"redis+sentinel://127.0.0.1:{sentinel.port}/agents/0", primary, followers[0]
 
 
 @contextmanager

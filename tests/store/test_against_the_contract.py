@@ -31,8 +31,10 @@ AGENTS = ("a", "a:b", "*")
 Pair = tuple[StoredRecord | None, StoredRecord | None]
 Fences = tuple[int | None, int | None]
 NO_FENCES: Fences = (None, None)
-DATA = st.one_of(st.binary(max_size=4), st.binary(min_size=1, max_size=4).map(lambda data: data * 4_200))
-"""Redis keeps records from 16 KiB on in two parts: four bytes repeated are one."""
+DATA = st.one_of(
+    st.binary(max_size=4), *(st.binary(min_size=4, max_size=4).map(lambda data, n=n: data * n) for n in (4_200, 8_300))
+)
+"""Redis keeps records from 16 KiB on in two parts, and sets those from 32 KiB on beside the script."""
 
 
 class Server(Protocol):

@@ -13,6 +13,7 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.store.retention import AS_IT_IS, Retention
 
 DEFAULT_PREFIX: Final = "dmem"
+DEFAULT_WAIT_SECONDS: Final = 1.0
 DEFAULT_RETRIES: Final = 3
 """Half a second or so: a restart of a proxy, a connection cut."""
 CLIENT_OPTIONS: Final[dict[str, Any]] = {"protocol": 2, "socket_connect_timeout": 5.0, "socket_timeout": 10.0}
@@ -42,6 +43,10 @@ class RedisAddress:
     retention: Retention
     retries: int
     """How often an operation that is safe to repeat is tried again."""
+    wait_replicas: int = 0
+    """How many replicas must have a commit before it is acknowledged."""
+    wait_seconds: float = DEFAULT_WAIT_SECONDS
+    """How long to wait for them."""
 
     @classmethod
     def parsed(cls, url: str, prefix: str | None = None, retention: Retention | None = None) -> Self:
@@ -54,7 +59,14 @@ class RedisAddress:
         if "decode_responses" in query:
             raise ConfigError("Leave `decode_responses` out of the store's URL: records are bytes.")
         named_prefix, in_url = query.pop("prefix", DEFAULT_PREFIX), Retention.taken_from(query)
-        retries = _count(query.pop("retries", str(_RETRIES[kind])))
+        retries = _count("retries", query.pop("retries", str(_RETRIES[kind])))
+        wait_replicas = _count("wait_replicas", query.pop("wait_replicas", "0"))
+        wait_seconds = _seconds(query.pop("wait_seconds", str(DEFAULT_WAIT_SECONDS)))
+        if wait_replicas and kind == "cluster":
+            raise ConfigError(
+                "wait_replicas is for one primary: redis:// or redis+sentinel://. For a cluster, set "
+                "min-replicas-to-write on its nodes, which refuses commits while no replica listens."
+            )
         service, database = _service_and_database(kind, path)
         if scheme == "unix":
             first, place = path, path
@@ -72,6 +84,8 @@ class RedisAddress:
             prefix=checked_prefix(named_prefix if prefix is None else prefix),
             retention=retention or in_url or AS_IT_IS,
             retries=retries,
+            wait_replicas=wait_replicas,
+            wait_seconds=wait_seconds,
         )
 
     def options(self) -> dict[str, Any]:
@@ -153,7 +167,13 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _count(text: str) -> int:
+def _count(name: str, text: str) -> int:
     if not re.fullmatch("[0-9]{1,2}", text):
-        raise ConfigError(f"Expected retries=0 to 99 in the store's URL, got {text!r}.")
+        raise ConfigError(f"Expected {name}=0 to 99 in the store's URL, got {text!r}.")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or not float(text):
+        raise ConfigError(f"Expected wait_seconds=0.001 to 9999.999 in the store's URL, got {text!r}.")
+    return float(text)

@@ -15,6 +15,7 @@ from dmem_agents.errors import StoreError
 from dmem_agents.store.base import AsyncStateStore, StoredRecord, closed
 from dmem_agents.store.redis.address import DEFAULT_PREFIX, DEFAULT_RETRIES, RedisAddress, checked_prefix
 from dmem_agents.store.redis.clients import AsyncClient, checked, connected_async, disconnected_async, retrying_async
+from dmem_agents.store.redis.exchange import exchanged_async
 from dmem_agents.store.redis.explained import is_passing
 from dmem_agents.store.redis.ops import Batch, Plan, RedisPlans
 from dmem_agents.store.retention import AS_IT_IS, Retention, Snapshot
@@ -56,7 +57,12 @@ class AsyncRedisStateStore(AsyncStateStore):
             ConfigError: the prefix can't be used.
         """
         store = cls.__new__(cls)
-        plans = RedisPlans("of your client", checked_prefix(prefix), retention or AS_IT_IS)
+        plans = RedisPlans(
+            "of your client",
+            checked_prefix(prefix),
+            retention or AS_IT_IS,
+            transactions=False if isinstance(client, redis.asyncio.RedisCluster) else None,
+        )
         store._begin(plans, lambda: client, retries, owned=False)
         return store
 
@@ -169,12 +175,7 @@ class AsyncRedisStateStore(AsyncStateStore):
         try:
             if batch.on_each_node and node is not None:
                 return [await node.execute_command(*commands[0])]
-            if len(commands) == 1:
-                return [await client.execute_command(*commands[0])]
-            pipeline = client.pipeline(transaction=False)
-            for command in commands:
-                pipeline.execute_command(*command)
-            return list(await pipeline.execute())
+            return await exchanged_async(client, commands)
         except AttributeError as error:
             # redis-py 8.1: under load a cluster's client may close a connection that another task is opening.
             raise redis.exceptions.ConnectionError("The connection was closed while it was opened.") from error

@@ -39,6 +39,9 @@ def checked(address: RedisAddress) -> RedisAddress:
             named = {k: v for k, v in address.options().items() if not k.startswith("sentinel_")}
             kind = redis.SSLConnection if named.pop("ssl", False) else redis.Connection
             kind(**named)
+        timeout = address.options().get("socket_timeout")
+        if address.wait_replicas and timeout is not None and timeout <= address.wait_seconds:
+            raise ValueError(f"wait_seconds={address.wait_seconds:g} needs a socket_timeout above it, not {timeout:g}")
     except (TypeError, ValueError, redis.RedisError) as error:
         raise ConfigError(f"The options in the URL of {address.shown} can't be used: {error}") from None
     return address

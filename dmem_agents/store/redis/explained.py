@@ -55,10 +55,10 @@ def explained(error: Exception, address: str, prefix: str) -> StoreError:
         return _unreachable(text, address)
     if isinstance(error, exceptions.RedisClusterException) and "connect" in text:
         return _unreachable("none of its nodes answers", address)
-    if isinstance(error, exceptions.NoPermissionError):
+    if isinstance(error, exceptions.NoPermissionError) or re.search("user executing the script|ACL failure", text):
         return StoreError(
             f"The user in the URL of {address} may not do this ({text}). It needs read and write access to "
-            f"the keys `{prefix}:*`, and EVAL, EVALSHA, SCAN, TIME and the hash commands."
+            f"the keys `{prefix}:*`, and EVAL, EVALSHA, MULTI, EXEC, SCAN, TIME and the hash commands."
         )
     for code, kind, reason in _REFUSALS:
         if isinstance(error, kind) or re.search(rf"\b{code}\b", text):

@@ -1,8 +1,9 @@
 """What the Redis stores do: each operation once, as a plan that yields commands and gets their replies.
 
 `sync` and `aio` only carry the commands to the server. Everything of an agent lives in one hash under one
-key, `{prefix}:{agent_id}`; each write is one Lua script on that key (`scripts`): atomic on Redis from 6.2 on,
-Valkey and Cluster, without modules and without a command over two slots.
+key, `{prefix}:{agent_id}`; each write is one Lua script on that key (`scripts`), or one transaction of such a
+script and a plain command: atomic on Redis from 6.2 on, Valkey and Cluster, without modules and without a command
+over two slots.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ import math
 import re
 import secrets
 from collections.abc import Generator
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from redis import exceptions
 
 from dmem_agents.agents import check_agent_id
-from dmem_agents.errors import StateCorruptError, StoreError
+from dmem_agents.errors import StateCorruptError, StoreConnectionError, StoreError
 from dmem_agents.store.base import StoredRecord, check_data, check_lease, following, lease_lost, mark_of, refused
 from dmem_agents.store.redis import scripts
-from dmem_agents.store.redis.address import RedisAddress
+from dmem_agents.store.redis.address import DEFAULT_WAIT_SECONDS, RedisAddress
+from dmem_agents.store.redis.exchange import Command
 from dmem_agents.store.redis.explained import explained
 from dmem_agents.store.redis.scripts import Script
 from dmem_agents.store.retention import Retention, Snapshot
 
 T = TypeVar("T")
-Command: TypeAlias = tuple[str | bytes | int, ...]
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ Plan: TypeAlias = Generator[Batch, list[Any], T]
 _PAGE: Final = 500  # keys looked at per SCAN
 _DIVIDED_FROM: Final = 16 * 1024  # bytes of a record
 _ALLOCATION_OVERHEAD: Final = 32  # bytes that the server adds to a value, with some to spare
+_BESIDE_LUA_FROM: Final = 32 * 1024  # bytes of a record: below, a transaction takes longer than it spares
 
 
 class RedisPlans:
@@ -58,10 +60,28 @@ class RedisPlans:
         prefix: of all keys. It holds no `:`, so that stores of different prefixes never share a key, whatever
             the agent ids.
         retention: how long agents and snapshots are kept.
+        transactions: whether MULTI and EXEC can be sent; redis-py's clients of a cluster can't be given them. None
+            asks the server: a user may lack the rights, a proxy in between may not know them.
+        wait_replicas: how many replicas must have a commit before it is acknowledged.
+        wait_seconds: how long to wait for them.
     """
 
-    def __init__(self, shown: str, prefix: str, retention: Retention) -> None:
+    def __init__(
+        self,
+        shown: str,
+        prefix: str,
+        retention: Retention,
+        *,
+        transactions: bool | None = None,
+        wait_replicas: int = 0,
+        wait_seconds: float = DEFAULT_WAIT_SECONDS,
+    ) -> None:
         self.address = shown
+        self._wait_replicas, self._wait_seconds = wait_replicas, wait_seconds
+        self._then: tuple[Command, ...] = (
+            (("WAIT", wait_replicas, round(wait_seconds * 1000)),) if wait_replicas else ()
+        )
+        self._transactions = transactions
         self.prefix = prefix
         self._refreshes = retention.refresh_on_read
         asked = (_milliseconds(retention.ttl_seconds), retention.snapshots, _milliseconds(retention.snapshot_seconds))
@@ -70,7 +90,14 @@ class RedisPlans:
     @classmethod
     def of(cls, address: RedisAddress) -> RedisPlans:
         """The plans for a store's URL."""
-        return cls(address.shown, address.prefix, address.retention)
+        return cls(
+            address.shown,
+            address.prefix,
+            address.retention,
+            transactions=False if address.kind == "cluster" else None,
+            wait_replicas=address.wait_replicas,
+            wait_seconds=address.wait_seconds,
+        )
 
     def load(self, agent_id: str) -> Plan[StoredRecord | None]:
         """See `StateStore.load`."""
@@ -145,11 +172,11 @@ class RedisPlans:
     def _load(self, agent_id: str) -> Plan[StoredRecord | None]:
         key = self._key(agent_id)
         if self._refreshes:
-            found, _ = yield from _run(scripts.LOAD_AND_REFRESH, key)
+            found, *_ = yield from _run(scripts.LOAD_AND_REFRESH, key)
         else:
             [found] = yield Batch((("HMGET", key, "version", "incarnation", "revision", "record", "rest"),))
         version, incarnation, revision, data, rest = found
-        if version is None and incarnation is None and data is None:
+        if version is None and incarnation is None and not data:
             return None
         return self._record(agent_id, version, incarnation, data, rest, revision)
 
@@ -158,33 +185,64 @@ class RedisPlans:
     ) -> Plan[StoredRecord]:
         key, mark = self._key(agent_id), mark_of(token)
         check_data(agent_id, data)
-        new = replace(following(data, expected), revision=secrets.token_hex(8))
+        new = following(data, expected, secrets.token_hex(8))
         wanted = ("", new.incarnation, "") if expected is None else _identity(expected)
         held = "" if fence is None else fence
         rest, record = _divided(data)
         # The record is last: redis-py sends what comes before a large argument, and what comes after, apart.
-        written = (new.version, new.revision, mark, held, self._settings, rest, record)
-        reply, sent = yield from _run(scripts.COMMIT, key, *wanted, *written)
-        if reply == 1:
-            return new
-        outcome, *found = reply
+        written = (new.version, new.revision, mark, held, self._settings, rest)
+        answer = None
+        if expected is not None and len(data) >= _BESIDE_LUA_FROM:
+            answer = yield from self._beside_lua(key, record, *wanted, *written)
+        if answer is None:
+            answer = yield from _run(scripts.COMMIT, key, *wanted, *written, record, then=self._then)
+        outcome, *found = answer.reply if isinstance(answer.reply, list) else [answer.reply]
         if outcome == 2:
             raise lease_lost(agent_id)
         if outcome == 0:
             stored_version = int(found[0]) if _is_version(*found) else None
-            raise refused(agent_id, expected, stored_version, repeated=sent > 1 or token is not None)
+            raise refused(agent_id, expected, stored_version, repeated=answer.sent > 1 or token is not None)
+        if answer.confirmed < self._wait_replicas:
+            raise self._unconfirmed(agent_id, answer.confirmed)
+        if not found:
+            return new
         version, incarnation, revision = (text.decode() for text in found)
         return StoredRecord(data=data, version=int(version), incarnation=incarnation, revision=revision)
 
+    def _beside_lua(self, key: bytes, record: bytes, *arguments: str | bytes | int) -> Plan[_Answer | None]:
+        """The answer of COMMIT in a transaction that sets the record outside of it.
+
+        With its text: a transaction goes on after a command that failed, so the script must not be unknown. None when
+        nothing was done, for want of rights to the commands that this takes and Lua does without.
+        """
+        if self._transactions is None:  # commands that follow a MULTI which is refused would be done one by one
+            try:
+                yield Batch((("MULTI",), ("EXEC",)))
+                self._transactions = True
+            except exceptions.ResponseError:
+                self._transactions = False
+        if not self._transactions:
+            return None
+        script: Command = ("EVAL", scripts.COMMIT.text, 1, key, *arguments)
+        batch = Batch((("MULTI",), script, ("HSETNX", key, "record", record), ("EXEC",), *self._then))
+        try:
+            _, _, _, (reply, _), *confirmed = yield batch
+        except exceptions.NoPermissionError:
+            self._transactions = False
+            return None
+        if isinstance(reply, Exception):
+            raise reply
+        return _Answer(reply, batch.sent, *confirmed)
+
     def _delete(self, agent_id: str) -> Plan[bool]:
         # Not repeated: somebody may have created the agent anew after the first try.
-        existed, _ = yield from _run(scripts.DELETE, self._key(agent_id), repeatable=False)
+        existed, *_ = yield from _run(scripts.DELETE, self._key(agent_id), repeatable=False)
         return bool(existed)
 
     def _acquire(self, agent_id: str, owner: str, ttl_seconds: float) -> Plan[int | None]:
         key = self._key(agent_id)
         check_lease(owner, ttl_seconds)
-        fence, _ = yield from _run(scripts.ACQUIRE, key, owner, max(1, round(ttl_seconds * 1000)))
+        fence, *_ = yield from _run(scripts.ACQUIRE, key, owner, max(1, round(ttl_seconds * 1000)))
         return int(fence) if fence else None
 
     def _release(self, agent_id: str, owner: str) -> Plan[None]:
@@ -231,6 +289,13 @@ class RedisPlans:
                 raise self._foreign(agent_id) from error
             raise
 
+    def _unconfirmed(self, agent_id: str, confirmed: int) -> StoreConnectionError:
+        return StoreConnectionError(
+            f"The commit of agent {agent_id!r} was stored by {self.address}, but only {confirmed} of "
+            f"{self._wait_replicas} replicas had it within {self._wait_seconds:g} s: a failover now may lose it. "
+            "Repeat it with its token, or load the agent again to see what is there. Look for replicas that are down."
+        )
+
     def _foreign(self, agent_id: str) -> StateCorruptError:
         return StateCorruptError(
             f"What {self.address} holds for agent {agent_id!r} under the prefix {self.prefix!r} was not "
@@ -239,16 +304,31 @@ class RedisPlans:
         )
 
 
-def _run(script: Script, key: bytes, *arguments: str | bytes | int, repeatable: bool = True) -> Plan[tuple[Any, int]]:
-    """The reply of a script, and how often it was sent: with its text when the server does not know it (any more)."""
-    batch = Batch((("EVALSHA", script.sha, 1, key, *arguments),), repeatable)
+class _Answer(NamedTuple):
+    reply: Any
+    """Of the script."""
+    sent: int
+    """How often the script was sent."""
+    confirmed: int = 0
+    """How many replicas had it, where that was asked."""
+
+
+def _run(
+    script: Script,
+    key: bytes,
+    *arguments: str | bytes | int,
+    repeatable: bool = True,
+    then: tuple[Command, ...] = (),
+) -> Plan[_Answer]:
+    """The answer of a script, which is sent with its text when the server does not know it (any more)."""
+    batch = Batch((("EVALSHA", script.sha, 1, key, *arguments), *then), repeatable)
     try:
-        [reply] = yield batch
+        reply, *confirmed = yield batch
     except exceptions.NoScriptError:
-        again = Batch((("EVAL", script.text, 1, key, *arguments),), repeatable)
-        [reply] = yield again
-        return reply, max(batch.sent, again.sent)
-    return reply, batch.sent
+        again = Batch((("EVAL", script.text, 1, key, *arguments), *then), repeatable)
+        reply, *confirmed = yield again
+        return _Answer(reply, max(batch.sent, again.sent), *confirmed)
+    return _Answer(reply, batch.sent, *confirmed)
 
 
 def _identity(record: StoredRecord) -> tuple[int, str, str]:

@@ -5,11 +5,17 @@ Fields: `version`, `incarnation`, `revision`; `record`, with its end in `rest` w
 of the `snap:<version>` (and `snap:<version>:rest`) fields, oldest first; the settings `ttl_ms`, `snapshot_limit`,
 `snapshot_ms` (0: no limit); `lease_owner`, `lease_ends_ms`, `lease_fence`. Times are the server's. A hash without
 `version` is a lease alone, not a record, and expires with the lease.
+
+Lua takes time for every byte it is given, so a large record is not. COMMIT without its last argument takes the old
+record out when it agrees (and first looks whether it may), and the next command of the same transaction, HSETNX, puts
+the new one in. When it refuses, the old record is still there and HSETNX does nothing; where there was none, an empty
+one stands in its way, and expires like a lease alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -21,12 +27,17 @@ from dmem_agents.store.base import MARK_BYTES, MARKS_KEPT
 class Script:
     """A script and its name on the server."""
 
-    text: str
+    written: str
+
+    @cached_property
+    def text(self) -> bytes:
+        """What EVAL is given, without indents: the server hashes every byte of it, every time."""
+        return re.sub(r"\n\s+", "\n", self.written).encode()
 
     @cached_property
     def sha(self) -> str:
         """What EVALSHA calls it."""
-        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        return hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
 
 
 _NOW = """
@@ -42,24 +53,32 @@ local wanted, incarnation, seen, new, revision, mark, fence, settings, rest, rec
 local found = redis.call('HMGET', key, 'version', 'incarnation', 'marks', 'lease_fence', 'lease_ends_ms',
   'committed_ms', 'snapshots', 'ttl_ms', 'snapshot_limit', 'snapshot_ms', 'revision')
 local version, marks, lease_ends = found[1], found[3] or '', tonumber(found[5]) or 0
+local function refuse(...)
+  if not record and redis.call('HSETNX', key, 'record', '') == 1 and redis.call('HLEN', key) == 1 then
+    redis.call('HSET', key, 'lease_owner', '')
+    redis.call('PEXPIRE', key, 100)
+  end
+  return {{...}}
+end
 local at = string.find(marks, mark, 1, true)
 while at and at % {MARK_BYTES} ~= 1 do at = string.find(marks, mark, at + 1, true) end
 if at then
   local later = (#marks - at + 1) / {MARK_BYTES} - 1
-  return {{1, string.format('%.0f', version - later), found[2], later == 0 and found[11] or ''}}
+  return refuse(1, string.format('%.0f', version - later), found[2], later == 0 and found[11] or '')
 end
 if wanted == '' then
-  if version or found[2] or redis.call('HEXISTS', key, 'record') == 1 then return {{0, version}} end
+  if version or found[2] or redis.call('HSTRLEN', key, 'record') > 0 then return refuse(0, version) end
 elseif version ~= wanted or found[2] ~= incarnation or (found[11] or '') ~= seen then
-  return {{0, version}}
+  return refuse(0, version)
 end
-if fence ~= '' and (found[4] ~= fence or lease_ends <= now) then return {{2}} end
+if fence ~= '' and (found[4] ~= fence or lease_ends <= now) then return refuse(2) end
 
-local changed = {{'version', new, 'incarnation', incarnation, 'revision', revision, 'record', record,
+local changed = {{'version', new, 'incarnation', incarnation, 'revision', revision,
   'committed_ms', now, 'marks', string.sub(marks .. mark, -{MARK_BYTES * MARKS_KEPT})}}
 local dropped = {{}}
 local function change(name, value) changed[#changed + 1] = name; changed[#changed + 1] = value end
 local function drop(name) dropped[#dropped + 1] = name end
+if record then change('record', record) else drop('record') end
 
 local ttl, limit, max_age = found[8], found[9], found[10]
 if settings ~= '' then
@@ -96,6 +115,7 @@ if found[7] or limit > 0 then
 end
 
 if rest == '' then drop('rest') else change('rest', rest) end
+if not record then redis.call('HDEL', key, '') end
 redis.call('HSET', key, unpack(changed))
 if #dropped > 0 then redis.call('HDEL', key, unpack(dropped)) end
 if ttl > 0 then
@@ -149,7 +169,10 @@ return fence
 RELEASE: Final = Script("""
 if redis.call('HGET', KEYS[1], 'lease_owner') == ARGV[1] then
   redis.call('HDEL', KEYS[1], 'lease_owner', 'lease_ends_ms')
-  if redis.call('HEXISTS', KEYS[1], 'version') == 0 then redis.call('HDEL', KEYS[1], 'lease_fence') end
+  if redis.call('HEXISTS', KEYS[1], 'version') == 0 then
+    redis.call('HDEL', KEYS[1], 'lease_fence')
+    if redis.call('HSTRLEN', KEYS[1], 'record') == 0 then redis.call('HDEL', KEYS[1], 'record') end
+  end
 end
 return 0
 """)

@@ -14,6 +14,7 @@ from dmem_agents.errors import StoreError
 from dmem_agents.store.base import StateStore, StoredRecord, closed
 from dmem_agents.store.redis.address import DEFAULT_PREFIX, DEFAULT_RETRIES, RedisAddress, checked_prefix
 from dmem_agents.store.redis.clients import Client, checked, connected, disconnected, retrying
+from dmem_agents.store.redis.exchange import exchanged
 from dmem_agents.store.redis.explained import is_passing
 from dmem_agents.store.redis.ops import Batch, Plan, RedisPlans
 from dmem_agents.store.retention import AS_IT_IS, Retention, Snapshot
@@ -58,7 +59,12 @@ class RedisStateStore(StateStore):
             ConfigError: the prefix can't be used.
         """
         store = cls.__new__(cls)
-        plans = RedisPlans("of your client", checked_prefix(prefix), retention or AS_IT_IS)
+        plans = RedisPlans(
+            "of your client",
+            checked_prefix(prefix),
+            retention or AS_IT_IS,
+            transactions=False if isinstance(client, redis.RedisCluster) else None,
+        )
         store._begin(plans, lambda: client, retries, owned=False)
         return store
 
@@ -171,12 +177,7 @@ class RedisStateStore(StateStore):
         commands = batch.commands
         if batch.on_each_node and node is not None:
             return [node.redis_connection.execute_command(*commands[0])]
-        if len(commands) == 1:
-            return [client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]
-        pipeline = client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return list(pipeline.execute())
+        return exchanged(client, commands)
 
     def _nodes(self) -> list[Any]:
         """The cluster's primaries; None for a server."""

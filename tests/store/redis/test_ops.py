@@ -66,6 +66,25 @@ def test_an_option_that_the_client_does_not_take_is_refused_when_opening(
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("redis://host?wait_replicas=many", "wait_replicas=0 to 99"),
+        ("redis://host?wait_replicas=1&wait_seconds=0", "wait_seconds=0.001"),
+        ("redis://host?wait_replicas=1&wait_seconds=inf", "wait_seconds=0.001"),
+        ("redis://host?wait_replicas=1&wait_seconds=30", "needs a socket_timeout above it, not 10"),
+        ("redis+sentinel://host/service?wait_replicas=1&wait_seconds=2&socket_timeout=1", "above it, not 1"),
+        ("redis+cluster://host?wait_replicas=1", "min-replicas-to-write"),
+    ],
+)
+@pytest.mark.parametrize("kind", [RedisStateStore, AsyncRedisStateStore])
+def test_waiting_for_replicas_that_cannot_work_is_refused_when_opening(
+    url: str, text: str, kind: type[RedisStateStore] | type[AsyncRedisStateStore]
+) -> None:
+    with pytest.raises(ConfigError, match=text):
+        kind(url)
+
+
 @pytest.mark.parametrize("prefix", ["", "a:b", ":"])
 def test_a_prefix_that_could_mix_up_stores_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="prefix"):

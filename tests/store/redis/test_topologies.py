@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import ipaddress
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from dmem_agents.errors import StoreConnectionError, StoreError
+from dmem_agents.errors import StateConflictError, StoreConnectionError, StoreError
 from dmem_agents.store import Retention, open_async_store, open_store
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
 from dmem_agents.testing.blocking_store import BlockingStore
@@ -25,6 +26,8 @@ from dmem_agents.testing.retention_conformance import RetentionConformance
 from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
 from dmem_agents.testing.store_conformance import StoreConformance
 from dmem_agents.testing.store_writers import StoreFactory
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +136,31 @@ def test_a_commit_waits_for_the_replica_that_takes_over(folder: Path, kind: str)
             assert replica.client().hget("dmem:a", "record") == b"2"
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_commit_is_acknowledged_once_so_many_replicas_have_it(folder: Path, kind: str, size: int) -> None:
+    options = "wait_replicas=1&wait_seconds=0.3&socket_timeout=5"
+    with replicated(folder / secrets.token_hex(4)) as (url, _, replica):
+        opened = RedisStateStore if kind == "sync" else lambda at: BlockingStore(AsyncRedisStateStore(at))
+        with opened(f"{url}?{options}") as store, replica.client() as following:
+            record = store.commit("a", b"first", expected=None)
+            for number in range(5):
+                record = store.commit("a", bytes([number]) * size, expected=record)
+                assert following.hget("dmem:a", "version") == str(record.version).encode()
+            replica.kill()
+            with pytest.raises(StoreConnectionError, match=r"stored by .* only 0 of 1 replicas .* with its token"):
+                store.commit("a", b"6" * size, expected=record, token="turn 6")
+            stored = store.load("a")
+            assert stored is not None
+            assert stored.data == b"6" * size
+            with pytest.raises(StateConflictError):
+                store.commit("a", b"7" * size, expected=record)
+            replica.start()
+            wait_for(lambda: following.info("replication")["master_link_status"] == "up", "the replica")
+            assert store.commit("a", b"6" * size, expected=record, token="turn 6") == stored
+            assert following.hget("dmem:a", "version") == str(stored.version).encode()
+
+
 @pytest.mark.parametrize("url", ["redis+sentinel://127.0.0.1:1/agents", "redis+cluster://127.0.0.1:1"])
 def test_sentinels_and_nodes_that_do_not_answer_are_one_message(url: str) -> None:
     url = url.replace("://", "://user:s3cret@") + "?retries=1"
@@ -163,15 +191,19 @@ def test_a_unix_socket_serves_both_twins(folder: Path) -> None:
 
 def test_a_user_with_just_the_documented_rights_can_do_everything(folder: Path) -> None:
     with running(folder / "acl") as server:
-        commands = "evalsha eval scan time type hget hmget hset hdel hexists unlink pexpire persist pttl"
-        rights = " ".join(["~agents:*", *(f"+{command}" for command in commands.split())])
+        documented = re.search(r"`~prefix:\*` and `([^`]*)`", (DOCS / "store.md").read_text(encoding="utf-8"))
+        assert documented is not None
+        rights = f"~agents:* {documented[1]}"
         server.client().execute_command("ACL", "SETUSER", "memory", "on", ">s3cret", *rights.split())
         url = f"redis://memory:s3cret@127.0.0.1:{server.port}/0?prefix=agents&snapshots=2&ttl_seconds=60&refresh=read"
         for store in (RedisStateStore(url), BlockingStore(AsyncRedisStateStore(url))):
             with store:
                 fence = store.acquire_lease("a", "me", ttl_seconds=5)
                 first = store.commit("a", b"1", expected=None, fence=fence)
-                store.commit("a", b"2", expected=first)
+                second = store.commit("a", b"2", expected=first)
+                store.commit("a", bytes(100_000), expected=second)
+                with pytest.raises(StateConflictError):
+                    store.commit("not there", bytes(100_000), expected=second)
                 store.restore("a", 1)
                 store.fork("a", "b")
                 store.release_lease("a", "me")
