@@ -31,8 +31,8 @@ _REQUESTS = tuple(
     )
     for topic in (
         "the sea", "learning to swim", "gravity", "a late delivery", "photosynthesis", "an old lighthouse",
-        "saving money", "the first snow", "inflation", "a good night's sleep", "baking bread", "black holes", "moving house",
-        "jazz", "a meeting on Friday", "planting trees",
+        "saving money", "the first snow", "inflation", "a good night's sleep", "baking bread", "black holes",
+        "moving house", "jazz", "a meeting on Friday", "planting trees",
     )
 )  # fmt: skip
 """What any assistant is asked for. Nothing that was told matters to it."""
