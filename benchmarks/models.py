@@ -50,6 +50,16 @@ def with_memory(shape: str) -> DeltaMemModel:
     return model.eval().requires_grad_(False)
 
 
+@torch.inference_mode(False)
+def in_training(layers: int, dtype: torch.dtype) -> DeltaMemModel:
+    """The first layers with a fresh TSW memory that trains, the backbone frozen and in that dtype."""
+    backbone = copy.deepcopy(plain()).to(dtype)
+    backbone.model.layers = backbone.model.layers[:layers]
+    backbone.config.num_hidden_layers = layers
+    torch.manual_seed(0)
+    return attach(backbone, DeltaMemConfig(delta_heads=("q", "o"), output_init="base_slice")).eval()
+
+
 def some_state(model: DeltaMemModel, batch: int = 1) -> Tensor:
     """`[L, B, H, r, r]`, small numbers, none zero."""
     layers, *matrix = model.layout.shape

@@ -88,6 +88,7 @@ def _axes(title: str, x: str, y: str) -> tuple[Any, Any]:
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(visible=True, color="#e5e5e5")
+    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
@@ -110,7 +111,7 @@ def _draw_turns(points: list[dict[str, Any]], path: Path) -> None:
         axes.grid(visible=True, color="#e5e5e5")
         axes.spines[["top", "right"]].set_visible(False)
     left.legend(frameon=False)
-    figure.suptitle("An agent's turns: messages of one length, answers of at most 8 tokens")
+    figure.suptitle("An agent's turns: messages of one length, answers of 8 tokens")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 
@@ -137,9 +138,12 @@ def _draw_memory(points: list[dict[str, Any]], path: Path) -> None:
     axes.bar(places, fixed, color=_LIGHT, label="before the prompt: adapter, its packed copy, Numba")
     axes.bar(places, more, bottom=fixed, color=_OURS, label="during the prompt")
     one_percent = [p["plain"]["peak"] / 2**20 / 100 + f for p, f in zip(points, fixed, strict=True)]
-    axes.plot(places, one_percent, "_", color=_OTHER, markersize=40, label="1 % of the plain model's peak")
+    axes.hlines(
+        one_percent, [x - 0.4 for x in places], [x + 0.4 for x in places],
+        color=_OTHER, label="1 % of the plain model's peak on top of that",
+    )  # fmt: skip
     axes.set_xticks(places, [f"{p['tokens']:,}\n{p['layers']} layers" for p in points])
-    axes.set_ylim(0, 1.45 * max(one_percent))
+    axes.set_ylim(0, 1.5 * max(one_percent))
     axes.legend(frameon=False, loc="upper left")
     figure.savefig(path, dpi=120)
 

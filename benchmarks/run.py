@@ -60,16 +60,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="for a look: prints, writes nothing")
     asked = parser.parse_args()
     names = asked.case or [name for name, known in CASES.items() if known.in_quick or not asked.quick]
-    results = json.loads(SPEED.read_text(encoding="utf-8")) if SPEED.exists() else {}
     for name in names:
         print(f"\n{name}: {CASES[name].about}", flush=True)
         result = CASES[name].run(asked.quick)
         for row in result.rows:
             target = "" if row.target is None else f"   (target: at {row.at} {row.target:g})"
             print(f"  {row.value:10.3f} {row.unit:3s} {row.what}{target}", flush=True)
-        results[name] = as_json(result)
         if not asked.quick:
             RESULTS.mkdir(exist_ok=True)
+            results = json.loads(SPEED.read_text(encoding="utf-8")) if SPEED.exists() else {}
+            results[name] = as_json(result)
             SPEED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if not asked.quick:
         from benchmarks.report import write_report

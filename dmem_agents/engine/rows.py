@@ -106,7 +106,7 @@ def guarded(callback: Callable[[_In], _Out], argument: _In) -> _Out:
         return callback(argument)
     except DmemError:
         raise
-    except Exception as error:
+    except BaseException as error:  # a panic in Rust code is no `Exception`, and would end the engine's thread
         raise EngineError(
             f"A callback of this request raised {type(error).__name__}: {error}. The request was ended; others go on."
         ) from error

@@ -94,7 +94,11 @@ class Scheduler:
             self._begin(together)
 
     def step(self) -> None:
-        """Feed a chunk of a prompt, if one waits, and one token of each running row. No exception leaves it."""
+        """Feed a chunk of a prompt, if one waits, and one token of each running row. No exception leaves it.
+
+        Of no kind: nobody above the engine's thread could handle an exit or an interrupt that some code in it raises,
+        and the other agents' requests would end with it.
+        """
         if self._prefills:
             self._feed_prompts()
         if self._rows:
@@ -104,7 +108,7 @@ class Scheduler:
         """Let prompts come in together; where that fails, each alone."""
         try:
             self._prefills.append(Prefill(self._model, rows, prefix))
-        except Exception as error:
+        except BaseException as error:
             if len(rows) == 1:
                 rows[0].fail(error)
                 return
@@ -122,19 +126,19 @@ class Scheduler:
     def _write_only(self, row: Row) -> None:
         try:
             row.finish(self._write_pass(row.request.prompt, row) if row.request.write else None)
-        except Exception as error:
+        except BaseException as error:
             row.fail(error)
 
     def _feed_prompts(self) -> None:
         prefill = self._prefills[0]
-        prefill.drop_cancelled()
         try:
+            prefill.drop_cancelled()
             if prefill.rows:
                 prefill.step(CHUNK_TOKENS if self._rows else ALONE_TOKENS)
             if prefill.rows and prefill.logits is None:
                 return
             self._join(prefill)
-        except Exception as error:
+        except BaseException as error:
             rows = [row for row in prefill.rows if not row.generation.future.done()]
             if len(rows) == 1:
                 rows[0].fail(error)
@@ -170,7 +174,7 @@ class Scheduler:
         device = self._model.device
         try:
             self._kv.reserve()
-        except Exception as error:  # no memory for one column more: the row that needs most of them goes
+        except BaseException as error:  # no memory for one column more: the row that needs most of them goes
             longest = max(self._kv.lengths)
             self._rows[self._kv.lengths.index(longest)].fail(error)
             self._close_up()
@@ -186,7 +190,7 @@ class Scheduler:
                 cache=self._kv,
                 logits_to_keep=1,
             )
-        except Exception as error:
+        except BaseException as error:
             self._isolate(error)
             return
         self._tries = 0
@@ -199,7 +203,7 @@ class Scheduler:
         write = self._writes_by_token and any(map(any, mask))
         return {"write": write, "write_mask": torch.tensor(mask, device=self._model.device) if write else None}
 
-    def _isolate(self, error: Exception) -> None:
+    def _isolate(self, error: BaseException) -> None:
         """After a step that failed: end the rows that fail alone too; if none does, try once more, then with fewer."""
         if len(self._rows) == 1:
             self._rows[0].fail(error)
@@ -215,7 +219,7 @@ class Scheduler:
                         cache=cache,
                         logits_to_keep=1,
                     )
-                except Exception as own:
+                except BaseException as own:
                     row.fail(own)
             if not any(row.generation.future.done() for row in self._rows):
                 self._tries += 1
@@ -230,7 +234,7 @@ class Scheduler:
                 continue
             try:
                 row.choose(scores)
-            except Exception as error:
+            except BaseException as error:
                 row.fail(error)
         self._close_up()
 
@@ -272,7 +276,7 @@ class Scheduler:
                     row.finish(self._write_pass(canonical, row))
                 else:
                     feeding.append((index, canonical, known))
-            except Exception as error:
+            except BaseException as error:
                 row.fail(error)
         alone = [item for item in feeding if self._rows[item[0]].request.keep_prefix]
         for group in [[item for item in feeding if item not in alone], *([item] for item in alone)]:
@@ -297,7 +301,7 @@ class Scheduler:
                     (_, canonical, _), tokens = group[0], cache.get_seq_length()
                     self.prefixes.keep(canonical, row.request.state, tokens, state, cache)
                 row.finish(self._as_value(state))
-        except Exception as error:
+        except BaseException as error:
             if len(group) == 1:
                 rows[0].fail(error)
                 return

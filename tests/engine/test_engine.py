@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -91,10 +91,12 @@ def test_a_cancelled_row_leaves_and_its_neighbours_stay_as_they_are(
     alone = engine.submit(request_for(first=40, max_new_tokens=12)).result(60)
     generations: list[Generation] = []
     seen: list[int] = []
+    submitted = threading.Event()
 
     def cancel_third(token: int) -> bool:
         seen.append(token)
         if len(seen) == 3:
+            assert submitted.wait(30)
             generations[0].cancel()
         return False
 
@@ -105,6 +107,7 @@ def test_a_cancelled_row_leaves_and_its_neighbours_stay_as_they_are(
             request_for(first=40, max_new_tokens=12),
         ],
     )
+    submitted.set()
     cancelled, neighbour = (generation.result(60) for generation in generations)
     assert cancelled.finish_reason == "cancelled"
     assert cancelled.state is None
@@ -166,17 +169,22 @@ def test_sampling_leaves_the_global_random_state_alone(engine: Engine, request_f
     assert torch.equal(torch.rand(4), expected)
 
 
+class Panic(BaseException):
+    """Libraries written in Rust raise one that is no `Exception` either."""
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, Panic, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("callback", ["on_token", "closed_turn"])
 def test_a_callback_that_raises_fails_only_its_own_request(
-    callback: str, engine: Engine, request_for: Request, together: Together
+    callback: str, error: type[BaseException], engine: Engine, request_for: Request, together: Together
 ) -> None:
     def broken(_: object) -> bool:
-        raise ZeroDivisionError("a bug in the caller's code")
+        raise error("a bug in the caller's code")
 
     bad, good = together(engine, [request_for(**{callback: broken}), request_for(first=30)])
-    with pytest.raises(EngineError, match="ZeroDivisionError") as caught:
+    with pytest.raises(EngineError, match=error.__name__) as caught:
         bad.result(60)
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert isinstance(caught.value.__cause__, error)
     assert good.result(60).token_ids == engine.submit(request_for(first=30)).result(60).token_ids
 
 
@@ -188,28 +196,31 @@ def test_an_error_of_ours_in_a_callback_reaches_the_caller_as_it_is(engine: Engi
         engine.submit(request_for(closed_turn=closed)).result(60)
 
 
-def failing(when: Callable[[torch.Tensor], bool]) -> Callable[[object, tuple[torch.Tensor]], None]:
+def failing(
+    when: Callable[[torch.Tensor], bool], error: type[BaseException] = MemoryError
+) -> Callable[[object, tuple[torch.Tensor]], None]:
     """A hook for forwards whose ids `[B, T]` are such."""
 
     def hook(_: object, arguments: tuple[torch.Tensor]) -> None:
         if when(arguments[0]):
-            raise MemoryError("no memory left on the device")
+            raise error("no memory left on the device")
 
     return hook
 
 
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("at", ["prompt", "answer"])
 def test_an_exception_in_a_forward_fails_the_request_it_belongs_to(
-    at: str, engine: Engine, model: DeltaMemModel, request_for: Request, together: Together
+    at: str, error: type[BaseException], engine: Engine, model: DeltaMemModel, request_for: Request, together: Together
 ) -> None:
     alone = [engine.submit(request_for(first=first)).result(60) for first in (10, 30, 60)]
     bad = 33 if at == "prompt" else alone[1].token_ids[2]
     assert not any(bad in result.token_ids for result in (alone[0], alone[2]))
-    hook = model.register_forward_pre_hook(failing(lambda ids: bool((ids == bad).any())))
+    hook = model.register_forward_pre_hook(failing(lambda ids: bool((ids == bad).any()), error))
     generations = together(engine, [request_for(first=first) for first in (10, 30, 60)])
     with pytest.raises(EngineError, match="no memory left") as caught:
         generations[1].result(60)
-    assert isinstance(caught.value.__cause__, MemoryError)
+    assert isinstance(caught.value.__cause__, error)
     for index in (0, 2):
         assert generations[index].result(60).token_ids == alone[index].token_ids
     hook.remove()
@@ -270,12 +281,21 @@ def test_a_prompt_that_finds_no_memory_on_its_way_in_fails_alone(
     assert good.result(60).token_ids == alone.token_ids
 
 
-def test_ctrl_c_while_waiting_ends_the_waiting_and_the_engine_goes_on(engine: Engine, request_for: Request) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[int]:
+    """The main thread, with Python's own handler: a job that a shell puts in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     main = threading.main_thread().ident
     assert main is not None
+    yield main
+    signal.signal(signal.SIGINT, before)
 
+
+def test_ctrl_c_while_waiting_ends_the_waiting_and_the_engine_goes_on(
+    engine: Engine, request_for: Request, interruptible: int
+) -> None:
     def interrupt(_: int) -> bool:
-        signal.pthread_kill(main, signal.SIGINT)
+        signal.pthread_kill(interruptible, signal.SIGINT)
         return False
 
     running = engine.submit(request_for(on_token=interrupt, sampling=SamplingParams(max_new_tokens=1)))
@@ -283,6 +303,28 @@ def test_ctrl_c_while_waiting_ends_the_waiting_and_the_engine_goes_on(engine: En
         running.result(60)
     assert engine.submit(request_for(first=30)).result(60).finish_reason == "length"
     assert running.result(60).finish_reason == "length"
+
+
+def test_ctrl_c_while_the_model_runs_ends_the_waiting_and_the_engine_goes_on(
+    engine: Engine, model: DeltaMemModel, request_for: Request, interruptible: int
+) -> None:
+    alone = engine.submit(request_for()).result(60).token_ids
+    calls: list[int] = []
+
+    def interrupt_third(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            signal.pthread_kill(interruptible, signal.SIGINT)
+            time.sleep(0.5)  # so that it comes while this runs
+
+    model.register_forward_pre_hook(interrupt_third)
+    waiting = threading.Event()
+    running = engine.submit(request_for(on_token=lambda _: not waiting.wait(30)))  # no forward more before we wait
+    waiting.set()
+    with pytest.raises(KeyboardInterrupt):
+        running.result(60)
+    assert running.result(60).token_ids == alone
+    assert engine.submit(request_for()).result(60).token_ids == alone
 
 
 def test_an_exception_that_does_not_come_again_fails_nobody(
