@@ -31,7 +31,8 @@ class CurveCallback(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Draw what was logged so far."""
-        draw_curve(state.log_history, Path(str(args.output_dir)) / CURVE_FILE)
+        if state.is_world_process_zero:
+            draw_curve(state.log_history, Path(str(args.output_dir)) / CURVE_FILE)
 
 
 def draw_curve(history: list[dict[str, float]], path: Path) -> None:

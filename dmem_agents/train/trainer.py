@@ -78,19 +78,26 @@ class AdapterTrainer(Trainer):
         self._memory_model().load_adapter_parameters(load_adapter_tensors(resume_from_checkpoint))
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
-        shutil.rmtree(folder, ignore_errors=True)
+        output = Path(str(self.args.output_dir))
+        folder = output / f"checkpoint-{self.state.global_step}"
+        # Every process writes its own part of a checkpoint: it begins and counts only when all of them are there.
+        first = self.is_world_process_zero()
+        if first:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
         try:
             super()._save_checkpoint(model, trial)
-            (folder / COMPLETE).write_text("")
+            self.accelerator.wait_for_everyone()
+            if first:
+                (folder / COMPLETE).write_text("")
         except (OSError, RuntimeError, DmemError) as error:
             shutil.rmtree(folder, ignore_errors=True)
-            kept = last_checkpoint(Path(str(self.args.output_dir)))
+            kept = last_checkpoint(output)
             raise ConfigError(
                 f"Could not write {folder}: {error}. Make room or choose another folder, then run the same command "
                 f"again: it goes on from {kept.name if kept else 'the start'}."
             ) from error
-        for old in _checkpoints(Path(str(self.args.output_dir)))[:-2]:
+        for old in _checkpoints(output)[:-2] if first else ():
             shutil.rmtree(old, ignore_errors=True)
 
     def _memory_model(self) -> DeltaMemModel:
@@ -161,7 +168,10 @@ def train_adapter(
     )
     resume = last_checkpoint(folder)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    return save_adapter(model, folder / "adapter", dtype=torch.bfloat16)
+    if trainer.is_world_process_zero():
+        save_adapter(model, folder / "adapter", dtype=torch.bfloat16)
+    trainer.accelerator.wait_for_everyone()
+    return folder / "adapter"
 
 
 def _ordinary_text(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> OrdinaryText | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -10,7 +13,7 @@ from transformers import TrainerCallback
 
 from dmem_agents.errors import ConfigError
 from dmem_agents.model.adapter import load_adapter_tensors
-from dmem_agents.testing.tiny_model import tiny_tokenizer
+from dmem_agents.testing.tiny_model import save_tiny_model, tiny_tokenizer
 from dmem_agents.train import trainer as trainer_module
 from dmem_agents.train.recipe import Recipe
 from dmem_agents.train.trainer import COMPLETE, last_checkpoint, train_adapter
@@ -75,3 +78,35 @@ def test_the_loss_terms_are_logged_by_name(make_model, tmp_path):
     train_adapter(RECIPE, make_model(), tiny_tokenizer(), tmp_path)
     history = json.loads((last_checkpoint(tmp_path) / "trainer_state.json").read_text())["log_history"]
     assert history[0]["answer"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_two_processes_train_one_adapter_and_leave_whole_checkpoints(tmp_path):
+    backbone = save_tiny_model(tmp_path / "backbone")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        f"""backbone = "{backbone}"
+save_every_steps = 1
+evaluate_every_steps = 100
+[memory]
+rank = 4
+[optimisation]
+conversations_per_step = 2
+[[stages]]
+steps = 2
+life = {{ facts = [1, 1], distractors = [0, 0], tools = 0.0 }}
+"""
+    )
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"),
+        *("-m", "dmem_agents.cli", "train", "--recipe", str(recipe), "--output", str(tmp_path / "run")),
+        *("--device", "cpu"),
+    ]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    newest = last_checkpoint(tmp_path / "run")
+    assert newest.name == "checkpoint-2"
+    assert {file.name for file in newest.glob("rng_state*")} == {"rng_state_0.pth", "rng_state_1.pth"}
+    final, kept = load_adapter_tensors(tmp_path / "run" / "adapter"), load_adapter_tensors(newest)
+    assert all(torch.equal(final[name], kept[name].bfloat16()) for name in final)
