@@ -103,13 +103,23 @@ class FusedPass:
         """The last one that read."""
 
     def read_and_write(self, layer: int, hidden: Tensor) -> None:
-        """Read and write a layer's memory for `hidden` `[B, T, d]` float32; nothing when it was the last to."""
-        if self.layer == layer:
-            return
+        """Read and write a layer's memory for `hidden` `[B, T, d]` float32."""
         hidden, at, offset = hidden.contiguous(), self.layers[layer].addresses, layer * self._layer_bytes
         self._step(
             hidden.data_ptr(), at["projection"], at["bias"], self._before_at + offset, *self._masks_at,
-            self._reads_at, self._after_at + offset, *self._sizes,
+            self._reads_at, self._after_at + offset, 0, 0, *self._sizes, 0, 0,
+        )  # fmt: skip
+        self.layer = layer
+
+    def read_write_and_steer(self, layer: int, hidden: Tensor, head: HeadName, output: Tensor, features: slice) -> None:
+        """`read_and_write` and then `steer`, in one compiled call."""
+        hidden, at, offset = hidden.contiguous(), self.layers[layer].addresses, layer * self._layer_bytes
+        row = output.shape[2]
+        start, stop, _ = features.indices(row)
+        self._step(
+            hidden.data_ptr(), at["projection"], at["bias"], self._before_at + offset, *self._masks_at,
+            self._reads_at, self._after_at + offset, output.data_ptr() + 4 * start, at[head], *self._sizes,
+            stop - start, row,
         )  # fmt: skip
         self.layer = layer
 
@@ -174,7 +184,8 @@ def read_and_write(
     step = _step_of(config)
     step(
         hidden.data_ptr(), weights.projection.data_ptr(), weights.gate_bias.data_ptr(), before.data_ptr(),
-        valid_at, written_at, reads.data_ptr(), after.data_ptr(), batch, tokens, size, config.num_state_heads, what,
+        valid_at, written_at, reads.data_ptr(), after.data_ptr(), 0, 0,
+        batch, tokens, size, config.num_state_heads, what, 0, 0,
     )  # fmt: skip
     return reads, after
 
@@ -199,7 +210,7 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
 
     inner: Callable[[Callable[..., None]], Any] = numba.njit(**options)
     outer: Callable[[Callable[..., None]], Any] = numba.cfunc(
-        types.void(*[floats] * 4, flags, flags, floats, floats, *[integer] * 5), **options
+        types.void(*[floats] * 4, flags, flags, *[floats] * 4, *[integer] * 7), **options
     )
 
     @inner
@@ -213,10 +224,13 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
             for i in range(rank):
                 into[i] /= length
 
+    correct = _correction()
+
     @outer
     def step(
         hidden_at: int, weights_at: int, bias_at: int, before_at: int, valid_at: int, written_at: int,
-        reads_at: int, after_at: int, batch: int, tokens: int, size: int, heads: int, what: int,
+        reads_at: int, after_at: int, output_at: int, correction_at: int,
+        batch: int, tokens: int, size: int, heads: int, what: int, columns: int, row_size: int,
     ) -> None:  # fmt: skip
         width, count = heads * rank, batch * tokens
         gates = width if rankwise else heads
@@ -280,24 +294,21 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
                     for j in range(rank):
                         for i in range(rank):
                             after[b, h, i, j] = s[j, i]
+        if columns:
+            correct(output_at, reads_at, correction_at, count, width, columns, row_size)
 
-    return _callable(step.address, pointers=8, integers=5)
+    return _callable(step.address, pointers=10, integers=7)
 
 
 @functools.cache
-def _add() -> Callable[..., None]:
-    """Compile the addition of a correction."""
+def _correction() -> Any:
+    """Compile the addition of a correction, for compiled code to call."""
     numba: Any = import_module("numba")  # its stubs know no carray in compiled code
-    types = numba.types
-    floats, integer = types.CPointer(types.float32), types.intp
-    signature = types.void(floats, floats, floats, *[integer] * 4)
 
-    outer: Callable[[Callable[..., None]], Any] = numba.cfunc(
-        signature, cache=True, fastmath={"contract"}, error_model="numpy"
-    )
-
-    @outer
-    def add(output_at: int, reads_at: int, weight_at: int, count: int, channels: int, columns: int, row: int) -> None:
+    @numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+    def correct(
+        output_at: int, reads_at: int, weight_at: int, count: int, channels: int, columns: int, row: int
+    ) -> None:
         output = numba.carray(output_at, (count * row,))
         reads = numba.carray(reads_at, (count, channels))
         weight = numba.carray(weight_at, (channels, columns))
@@ -306,6 +317,24 @@ def _add() -> Callable[..., None]:
             for j in range(channels):
                 for i in range(columns):
                     out[i] += reads[n, j] * weight[j, i]
+
+    return correct
+
+
+@functools.cache
+def _add() -> Callable[..., None]:
+    """The same, for calls from outside."""
+    numba: Any = import_module("numba")
+    types, correct = numba.types, _correction()
+    floats, integer = types.CPointer(types.float32), types.intp
+
+    outer: Callable[[Callable[..., None]], Any] = numba.cfunc(
+        types.void(floats, floats, floats, *[integer] * 4), cache=True, error_model="numpy"
+    )
+
+    @outer
+    def add(output_at: int, reads_at: int, weight_at: int, count: int, channels: int, columns: int, row: int) -> None:
+        correct(output_at, reads_at, weight_at, count, channels, columns, row)
 
     return _callable(add.address, pointers=3, integers=4)
 

@@ -7,9 +7,11 @@ threads can run one model with different states. Outside a pass the linear is it
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dmem_agents.errors import StateError
 from dmem_agents.layers.config import HeadName
@@ -129,17 +131,26 @@ class DeltaLinear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[B, T, in]` → `[B, T, out]` of the base, with Δ added inside a memory pass."""
-        output: Tensor = self.base(inputs)
         current = active_pass.get()
+        fused = None if current is None else current.fused
+        if fused is not None and self._is_plain():
+            # Without the way through another module's call, which costs as much as the correction.
+            base = cast(nn.Linear, self.base)
+            output = F.linear(inputs, base.weight, base.bias)
+        else:
+            output = self.base(inputs)
         if current is None:
             return output
-        fused = current.fused
         if fused is not None:
-            if self.reads_input:
-                fused.read_and_write(self.layer, inputs)
-            else:
+            heads = self.heads
+            if not self.reads_input:
                 current.require_read(self.layer, fused.layer)
-            for head, features in self.heads:
+            elif fused.layer != self.layer and heads:
+                fused.read_write_and_steer(self.layer, inputs, heads[0][0], output, heads[0][1])
+                heads = heads[1:]
+            elif fused.layer != self.layer:
+                fused.read_and_write(self.layer, inputs)
+            for head, features in heads:
                 fused.steer(head, output, features)
             return output
         reads = (
@@ -148,3 +159,8 @@ class DeltaLinear(nn.Module):
         for head, features in self.heads:
             output = self.memory.steer(head, output, features, reads)
         return output
+
+    def _is_plain(self) -> bool:
+        """Whether calling the base is one product and nothing else: it is a linear that nobody hooked into."""
+        base = self.base
+        return type(base) is nn.Linear and not (base._forward_hooks or base._forward_pre_hooks)

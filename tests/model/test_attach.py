@@ -15,6 +15,7 @@ from transformers import DynamicCache, PreTrainedModel
 from dmem_agents.errors import AdapterError, ConfigError, DmemError, StateError
 from dmem_agents.layers.config import DeltaMemConfig
 from dmem_agents.layers.fused import FusedPass
+from dmem_agents.layers.projection import DeltaLinear
 from dmem_agents.model import attach as attach_module
 from dmem_agents.model.attach import DeltaMemModel, attach
 from dmem_agents.testing.tiny_model import TINY_FAMILIES, tiny_model
@@ -130,6 +131,33 @@ def test_compiled_steps_of_frozen_weights_give_what_tensor_operations_give(
     assert passes == ([6, 1, 1, 1] if granularity == "token" else [1, 1, 1])
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("heads", [("o",), ("k", "v"), ("q", "k", "v", "o")], ids="".join)
+@torch.no_grad()
+def test_compiled_steps_steer_any_projections(heads: tuple[Any, ...]) -> None:
+    config = DeltaMemConfig(output_init="random", online_gain=2.0, delta_heads=heads)
+    expected = _prompt_and_answer(_attached(config=config))
+    found = _prompt_and_answer(_attached(config=config).requires_grad_(False))
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_what_hooks_into_a_wrapped_linear_acts_in_compiled_steps_too() -> None:
+    def doubled(_: object, __: object, output: Tensor) -> Tensor:
+        return 2 * output
+
+    def answer(*, frozen: bool) -> list[Tensor]:
+        model = _attached().requires_grad_(not frozen)
+        for wrapper in (m for m in model.modules() if isinstance(m, DeltaLinear)):
+            wrapper.base.register_forward_hook(doubled)
+        return _prompt_and_answer(model)
+
+    without = _prompt_and_answer(_attached())
+    for ours, theirs, other in zip(answer(frozen=True), answer(frozen=False), without, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+        assert not torch.allclose(ours, other, atol=1e-3)
 
 
 @torch.no_grad()
