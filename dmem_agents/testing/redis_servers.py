@@ -58,7 +58,9 @@ class RedisProcess:
         if self._sentinel:
             arguments = [str(self.folder / "sentinel.conf"), "--sentinel"]
         else:
-            arguments = [text for name, value in self._options.items() for text in (f"--{name}", value)]
+            arguments = []
+            for name, value in self._options.items():  # Redis 6.2 takes a host and its port as two arguments only
+                arguments += [f"--{name}", *(value.split() if name == "replicaof" else [value])]
         self._process = subprocess.Popen(
             [binary, *arguments],
             stdin=subprocess.DEVNULL,
@@ -160,7 +162,7 @@ def clustered(
         bounds = [_SLOTS * n // nodes for n in range(nodes + 1)]
         for n, server in enumerate(servers):
             client = server.client()
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[n], bounds[n + 1] - 1)  # type: ignore[no-untyped-call]
+            client.execute_command("CLUSTER", "ADDSLOTS", *range(bounds[n], bounds[n + 1]))  # type: ignore[no-untyped-call]
             client.execute_command("CLUSTER", "MEET", "127.0.0.1", servers[0].port)  # type: ignore[no-untyped-call]
         for server in servers:
             wait_for(lambda server=server: _is_whole(server, nodes), "the cluster")  # type: ignore[misc]

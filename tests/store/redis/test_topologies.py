@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 import functools
 import ipaddress
+import os
 import re
 import secrets
+import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -159,6 +162,30 @@ def test_a_commit_is_acknowledged_once_so_many_replicas_have_it(folder: Path, ki
             wait_for(lambda: following.info("replication")["master_link_status"] == "up", "the replica")
             assert store.commit("a", b"6" * size, expected=record, token="turn 6") == stored
             assert following.hget("dmem:a", "version") == str(stored.version).encode()
+
+
+@pytest.mark.parametrize("options", ["", "?wait_replicas=1&wait_seconds=0.2"])
+def test_what_a_promoted_replica_never_got_was_not_acknowledged_when_waiting_for_it(folder: Path, options: str) -> None:
+    acknowledged = 0
+    with replicated(folder / secrets.token_hex(4)) as (url, primary, replica):
+        replica_pid = replica.client().info("server")["process_id"]
+        with RedisStateStore(f"{url}{options}") as store:
+            record = store.commit("a", b"0", expected=None)
+            os.kill(replica_pid, signal.SIGSTOP)
+            with pytest.raises(StoreConnectionError, match="0 of 1 replicas") if options else nullcontext():
+                for number in range(1, 31):  # more than the sockets between the two hold
+                    record = store.commit("a", bytes([number]) * 1_000_000, expected=record)
+                    acknowledged = number
+            primary.kill()
+            os.kill(replica_pid, signal.SIGCONT)
+            wait_for(lambda: replica.client().info("replication")["role"] == "master", "the replica to take over")
+        with RedisStateStore(url) as store:
+            found = store.load("a")
+            assert found is not None
+            if options:
+                assert acknowledged == 0
+            else:
+                assert found.data[0] < acknowledged == 30
 
 
 @pytest.mark.parametrize("url", ["redis+sentinel://127.0.0.1:1/agents", "redis+cluster://127.0.0.1:1"])
