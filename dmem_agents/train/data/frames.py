@@ -53,6 +53,18 @@ ASKING = Phrases(
     Check your notes for {P} {noun}.
     What should I write down for {P} {noun}?
     I was wondering what you know about {P} {noun}.
+    {P} {noun}?
+    Give me {P} {noun}.
+    And {P} {noun}?
+    {P} {noun}, what was it?
+    Now for {P} {noun}.
+    Just {P} {noun}, nothing else.
+    Quick question, {P} {noun}?
+    From memory, {P} {noun}.
+    Read {P} {noun} back to me.
+    I'd like {P} {noun} now.
+    {P} {noun}, if you remember.
+    Out with it, {P} {noun}!
     """,
     """
     What did you store as {P} {noun}?
