@@ -60,7 +60,7 @@ class RedisPlans:
         prefix: of all keys. It holds no `:`, so that stores of different prefixes never share a key, whatever
             the agent ids.
         retention: how long agents and snapshots are kept.
-        transactions: whether MULTI and EXEC can be sent; redis-py's clients of a cluster can't be given them. None
+        transactions: whether MULTI and EXEC can be sent; a cluster's client picks a connection per command. None
             asks the server: a user may lack the rights, a proxy in between may not know them.
         wait_replicas: how many replicas must have a commit before it is acknowledged.
         wait_seconds: how long to wait for them.
