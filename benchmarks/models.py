@@ -18,7 +18,10 @@ from dmem_agents.model.loading import packaged_adapter_folder
 from dmem_agents.model.progress_bars import hidden_progress_bars
 
 SHAPES = {"tsw1": "TSW, one state head", "tsw4": "TSW, 4 state heads", "ssw": "SSW"}
-"""Rank 8, q and o steered: as the research code was measured. `tsw4` is the shipped adapter, the others are fresh."""
+"""Rank 8, q and o steered: as the research code was measured.
+
+`tsw4` is the shipped adapter; the others are fresh, rounded to bfloat16 as training saves every adapter.
+"""
 
 
 @functools.cache
@@ -47,6 +50,7 @@ def with_memory(shape: str) -> DeltaMemModel:
             backbone,
             DeltaMemConfig(delta_heads=("q", "o"), output_init="base_slice", memory_write_granularity=granularity),
         )
+        model.load_adapter_parameters({name: p.bfloat16() for name, p in model.adapter_parameters().items()})
     return model.eval().requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""A few tokens of one layer in two compiled calls: project, normalise, gate, read and write; then add the corrections.
+"""A few tokens of one layer in two compiled calls: project, normalise, gate, read, write, steer q; then steer o.
 
 For decoding on a CPU, where dispatching some forty small tensor operations a layer costs many times what they compute.
 Gives what `LayerMemory` computes by tensor operations and the scan, in float32; without gradients.
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.modules.module import _has_any_global_hook
 
 from dmem_agents.delta_rule.cpu import MAX_RANK, Array, is_available
 from dmem_agents.layers.config import DeltaMemConfig, HeadName
@@ -38,17 +39,45 @@ class PackedWeights:
     """`[R, out]` float32 of each steered projection, with its scale multiplied in."""
     stamp: list[int]
     """Of the weights that these were made from."""
-    addresses: dict[str, int] = field(init=False)
-    """Where the tensors lie: to ask them for every token would cost more than the step."""
-
-    def __post_init__(self) -> None:
-        addresses = {"projection": self.projection.data_ptr(), "bias": self.gate_bias.data_ptr()}
-        addresses |= {str(head): weight.data_ptr() for head, weight in self.corrections.items()}
-        object.__setattr__(self, "addresses", addresses)
+    plans: dict[str, int] = field(init=False, default_factory=dict)
+    """Addresses of what `plan` made, by its keys: to collect it for every token would cost more than the step."""
+    _places: dict[str, tuple[int, int]] = field(init=False, default_factory=dict)
+    _held: list[object] = field(init=False, default_factory=list)
+    """What those addresses point to."""
 
     def __reduce__(self) -> tuple[Callable[..., PackedWeights], tuple[object, ...]]:
-        """Copies find the addresses of their own tensors."""
+        """Copies make plans of their own."""
         return _packed, (self.projection, self.gate_bias, self.corrections, self.stamp)
+
+    def plan(self, key: str, layer: int, heads: tuple[tuple[HeadName, slice], ...], row: int) -> int:
+        """Tell the step once where weights lie, and which columns of a linear's output are steered.
+
+        Args:
+            key: under which `plans` keeps it, one for each linear.
+            layer: index into the state's first axis.
+            heads: what is steered in the output, each with its columns.
+            row: features of the output.
+
+        Returns:
+            where it is told: layer, row, gate bias, projection and whether that has 16 bits, number of corrections,
+            and each one's place, whether it has 16 bits, first column, columns.
+        """
+        numbers = [layer, row, self.gate_bias.data_ptr(), *self._place("projection", self.projection), len(heads)]
+        for head, features in heads:
+            start, stop, _ = features.indices(row)
+            numbers += [*self._place(head, self.corrections[head]), start, stop - start]
+        plan = (ctypes.c_ssize_t * len(numbers))(*numbers)
+        self._held.append(plan)
+        return self.plans.setdefault(key, ctypes.addressof(plan))
+
+    def _place(self, name: str, weight: Tensor) -> tuple[int, int]:
+        """Address of a weight, and whether it has 16 bits there: half as much to wait for, where that loses nothing."""
+        if name not in self._places:
+            half = weight.bfloat16()
+            exact = torch.equal(half.float(), weight)
+            self._held.append(half if exact else weight)
+            self._places[name] = (half if exact else weight).data_ptr(), int(exact)
+        return self._places[name]
 
 
 def _packed(
@@ -86,62 +115,45 @@ class FusedPass:
         self.after = torch.empty(before.shape) if write else state
         """`[L, B, H, r, r]` once all layers have run."""
         batch = before.shape[1]
-        self._reads = torch.empty(batch * tokens, config.width)
+        self.reads = torch.empty(batch * tokens, config.width)
+        """`[B · T, R]` of the last layer that read."""
         masks = [None if mask is None else mask.contiguous() for mask in (valid, write_mask)]
-        self._held = (before, *masks)  # what the addresses below point to
-        self._layer_bytes = before[0].nbytes
-        self._before_at, self._after_at, self._reads_at = (x.data_ptr() for x in (before, self.after, self._reads))
-        self._masks_at = [0 if mask is None else mask.data_ptr() for mask in masks]
         what = (_WRITES if write else 0) | (_HAS_VALID if valid is not None else 0)
-        self._sizes = (
+        given = (ctypes.c_ssize_t * 10)(
+            before.data_ptr(), self.after.data_ptr(), self.reads.data_ptr(),
+            *[0 if mask is None else mask.data_ptr() for mask in masks],
             batch, tokens, layers[0].projection.shape[1], config.num_state_heads,
             what | (_HAS_WRITTEN if write_mask is not None else 0),
         )  # fmt: skip
-        self._count, self._channels = batch * tokens, config.width
-        self._step, self._add = _step_of(config), _add()
+        self._held = (given, before, *masks)
+        self._given, self._step = ctypes.addressof(given), _step_of(config)
         self.layer = -1
         """The last one that read."""
 
-    def read_and_write(self, layer: int, hidden: Tensor) -> None:
-        """Read and write a layer's memory for `hidden` `[B, T, d]` float32."""
-        hidden, at, offset = hidden.contiguous(), self.layers[layer].addresses, layer * self._layer_bytes
-        self._step(
-            hidden.data_ptr(), at["projection"], at["bias"], self._before_at + offset, *self._masks_at,
-            self._reads_at, self._after_at + offset, 0, 0, *self._sizes, 0, 0,
-        )  # fmt: skip
+    def read_and_write(self, layer: int, hidden: Tensor, output: Tensor, plan: int) -> None:
+        """Read and write a layer's memory for `hidden` `[B, T, d]` float32, then `steer`."""
+        hidden, given = hidden.contiguous(), self._given
+        self._step(1, hidden.data_ptr(), output.data_ptr(), plan, plan, plan, given, given, given)
         self.layer = layer
 
-    def read_write_and_steer(self, layer: int, hidden: Tensor, head: HeadName, output: Tensor, features: slice) -> None:
-        """`read_and_write` and then `steer`, in one compiled call."""
-        hidden, at, offset = hidden.contiguous(), self.layers[layer].addresses, layer * self._layer_bytes
-        row = output.shape[2]
-        start, stop, _ = features.indices(row)
-        self._step(
-            hidden.data_ptr(), at["projection"], at["bias"], self._before_at + offset, *self._masks_at,
-            self._reads_at, self._after_at + offset, output.data_ptr() + 4 * start, at[head], *self._sizes,
-            stop - start, row,
-        )  # fmt: skip
-        self.layer = layer
-
-    def steer(self, head: HeadName, output: Tensor, features: slice) -> None:
-        """Add the layer's correction to those columns of `output` `[B, T, out]`, float32 and contiguous, in place."""
-        weights = self.layers[self.layer]
-        row = output.shape[2]
-        start, stop, _ = features.indices(row)
-        self._add(
-            output.data_ptr() + 4 * start, self._reads_at, weights.addresses[head],
-            self._count, self._channels, stop - start, row,
-        )  # fmt: skip
+    def steer(self, output: Tensor, plan: int) -> None:
+        """Add the last layer's corrections to `output` `[B, T, out]`, float32 and contiguous, in place."""
+        given = self._given
+        self._step(0, 0, output.data_ptr(), plan, plan, plan, given, given, given)
 
 
 def fits(hidden: Tensor, config: DeltaMemConfig) -> bool:
-    """Whether these `[B, T, d]` are few tokens on a CPU that no gradient is asked of, and Numba is there."""
+    """Whether these `[B, T, d]` are few tokens on a CPU that no gradient is asked of, and Numba is there.
+
+    Not where a hook is to see the call of every module: steps leave some out.
+    """
     return (
         hidden.is_cpu
         and 0 < hidden.shape[0] * hidden.shape[1] <= MOST_TOKENS
         and not torch.is_grad_enabled()
         and config.rank <= MAX_RANK
         and is_available()
+        and not _has_any_global_hook()
     )
 
 
@@ -169,25 +181,11 @@ def read_and_write(
     Returns:
         reads `[B, T, R]` and the state after the last token.
     """
-    batch, tokens, size = hidden.shape
-    hidden, before = hidden.contiguous(), state.contiguous()
-    reads = torch.empty(batch, tokens, config.width)
-    after = torch.empty(before.shape) if write else state
-    what = _WRITES if write else 0
-    valid_at = written_at = 0
-    if valid is not None:
-        valid = valid.contiguous()
-        what, valid_at = what | _HAS_VALID, valid.data_ptr()
-    if write_mask is not None:
-        write_mask = write_mask.contiguous()
-        what, written_at = what | _HAS_WRITTEN, write_mask.data_ptr()
-    step = _step_of(config)
-    step(
-        hidden.data_ptr(), weights.projection.data_ptr(), weights.gate_bias.data_ptr(), before.data_ptr(),
-        valid_at, written_at, reads.data_ptr(), after.data_ptr(), 0, 0,
-        batch, tokens, size, config.num_state_heads, what, 0, 0,
-    )  # fmt: skip
-    return reads, after
+    layer = FusedPass(
+        [weights], config, state=state[None], tokens=hidden.shape[1], valid=valid, write=write, write_mask=write_mask
+    )
+    layer.read_and_write(0, hidden, hidden, weights.plans.get("") or weights.plan("", 0, (), 0))
+    return layer.reads.view(*hidden.shape[:2], config.width), layer.after[0] if write else state
 
 
 def _step_of(config: DeltaMemConfig) -> Callable[..., None]:
@@ -205,13 +203,21 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
     numba: Any = import_module("numba")  # its stubs know no carray in compiled code
     types = numba.types
     options = {"cache": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
-    floats, flags, integer = types.CPointer(types.float32), types.CPointer(types.boolean), types.intp
+    floats, integers = types.CPointer(types.float32), types.CPointer(types.intp)
+    weights16, flags = types.CPointer(types.uint16), types.CPointer(types.boolean)
     decays, outside = mode != "no_lambda", mode == "lambda_outside"
 
     inner: Callable[[Callable[..., None]], Any] = numba.njit(**options)
     outer: Callable[[Callable[..., None]], Any] = numba.cfunc(
-        types.void(*[floats] * 4, flags, flags, *[floats] * 4, *[integer] * 7), **options
-    )
+        types.void(
+            types.intp, floats, floats, integers, types.CPointer(floats), types.CPointer(weights16),
+            integers, types.CPointer(floats), types.CPointer(flags),
+        ), **options
+    )  # fmt: skip
+
+    @numba.njit(inline="always")  # type: ignore[untyped-decorator]
+    def widened(half: np.uint16) -> np.float32:
+        return np.uint32(np.uint32(half) << np.uint32(16)).view(np.float32)
 
     @inner
     def squash(row: Array, into: Array) -> None:
@@ -224,31 +230,55 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
             for i in range(rank):
                 into[i] /= length
 
-    correct = _correction()
+    @inner
+    def project(hidden: Array, plan: Any, plan_floats: Any, plan_halves: Any, used: int, projected: Array) -> None:
+        count, size = hidden.shape
+        if plan[4]:
+            halves = numba.carray(plan_halves[3], (used, size))
+            for p in range(used):
+                for n in range(count):
+                    total = np.float32(0)
+                    for i in range(size):
+                        total += widened(halves[p, i]) * hidden[n, i]
+                    projected[n, p] = total
+        else:
+            weights = numba.carray(plan_floats[3], (used, size))
+            for p in range(used):
+                for n in range(count):
+                    total = np.float32(0)
+                    for i in range(size):
+                        total += weights[p, i] * hidden[n, i]
+                    projected[n, p] = total
 
-    @outer
-    def step(
-        hidden_at: int, weights_at: int, bias_at: int, before_at: int, valid_at: int, written_at: int,
-        reads_at: int, after_at: int, output_at: int, correction_at: int,
-        batch: int, tokens: int, size: int, heads: int, what: int, columns: int, row_size: int,
-    ) -> None:  # fmt: skip
+    @numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+    def correct(output: Array, reads: Array, plan: Any, plan_floats: Any, plan_halves: Any) -> None:
+        count, width = reads.shape
+        for c in range(plan[5]):
+            at = 6 + 4 * c
+            start, columns = plan[at + 2], plan[at + 3]
+            if plan[at + 1]:
+                halves = numba.carray(plan_halves[at], (width, columns))
+                for n in range(count):
+                    out = output[n, start : start + columns]
+                    for j in range(width):
+                        for i in range(columns):
+                            out[i] += reads[n, j] * widened(halves[j, i])
+            else:
+                weights = numba.carray(plan_floats[at], (width, columns))
+                for n in range(count):
+                    out = output[n, start : start + columns]
+                    for j in range(width):
+                        for i in range(columns):
+                            out[i] += reads[n, j] * weights[j, i]
+
+    @inner
+    def recur(
+        projected: Array, before: Array, after: Array, reads: Array, bias: Array, what: int, flags: Any, tokens: int
+    ) -> None:
+        batch, heads = before.shape[:2]
         width, count = heads * rank, batch * tokens
         gates = width if rankwise else heads
         writes = what & _WRITES != 0
-        used = width
-        if writes:
-            used = 3 * width + (gates if coupled or not decays else 2 * gates)
-        hidden = numba.carray(hidden_at, (count, size))
-        weights = numba.carray(weights_at, (used, size))
-        before = numba.carray(before_at, (batch, heads, rank, rank))
-        reads = numba.carray(reads_at, (count, width))
-        projected = np.empty((count, used), np.float32)
-        for p in range(used):
-            for n in range(count):
-                total = np.float32(0)
-                for i in range(size):
-                    total += weights[p, i] * hidden[n, i]
-                projected[n, p] = total
         s = np.empty((rank, rank), np.float32)
         q, k, found = np.empty(rank, np.float32), np.empty(rank, np.float32), np.empty(rank, np.float32)
         for b in range(batch):
@@ -260,20 +290,19 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
                 for n in range(b * tokens, (b + 1) * tokens):
                     row, out = projected[n], reads[n, first : first + rank]
                     out[:] = 0
-                    if what & _HAS_VALID and not numba.carray(valid_at, (count,))[n]:
+                    if what & _HAS_VALID and not numba.carray(flags[3], (count,))[n]:
                         continue
                     squash(row[first : first + rank], q)
                     for j in range(rank):
                         for i in range(rank):
                             out[i] += q[j] * s[j, i]
-                    if not writes or (what & _HAS_WRITTEN and not numba.carray(written_at, (count,))[n]):
+                    if not writes or (what & _HAS_WRITTEN and not numba.carray(flags[4], (count,))[n]):
                         continue
                     squash(row[width + first : width + first + rank], k)
                     found[:] = 0
                     for j in range(rank):
                         for i in range(rank):
                             found[i] += k[j] * s[j, i]
-                    bias = numba.carray(bias_at, (used - 3 * width,))
                     for i in range(rank):
                         gate = first + i if rankwise else h
                         logit = row[3 * width + gate] + bias[gate]
@@ -290,57 +319,34 @@ def _step(rank: int, mode: str, normalise: bool, rankwise: bool, coupled: bool) 
                         for j in range(rank):
                             s[j, i] = keep * s[j, i] + change * k[j]
                 if writes:
-                    after = numba.carray(after_at, (batch, heads, rank, rank))
                     for j in range(rank):
                         for i in range(rank):
                             after[b, h, i, j] = s[j, i]
-        if columns:
-            correct(output_at, reads_at, correction_at, count, width, columns, row_size)
-
-    return _callable(step.address, pointers=10, integers=7)
-
-
-@functools.cache
-def _correction() -> Any:
-    """Compile the addition of a correction, for compiled code to call."""
-    numba: Any = import_module("numba")  # its stubs know no carray in compiled code
-
-    @numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
-    def correct(
-        output_at: int, reads_at: int, weight_at: int, count: int, channels: int, columns: int, row: int
-    ) -> None:
-        output = numba.carray(output_at, (count * row,))
-        reads = numba.carray(reads_at, (count, channels))
-        weight = numba.carray(weight_at, (channels, columns))
-        for n in range(count):
-            out = output[n * row : n * row + columns]
-            for j in range(channels):
-                for i in range(columns):
-                    out[i] += reads[n, j] * weight[j, i]
-
-    return correct
-
-
-@functools.cache
-def _add() -> Callable[..., None]:
-    """The same, for calls from outside."""
-    numba: Any = import_module("numba")
-    types, correct = numba.types, _correction()
-    floats, integer = types.CPointer(types.float32), types.intp
-
-    outer: Callable[[Callable[..., None]], Any] = numba.cfunc(
-        types.void(floats, floats, floats, *[integer] * 4), cache=True, error_model="numpy"
-    )
 
     @outer
-    def add(output_at: int, reads_at: int, weight_at: int, count: int, channels: int, columns: int, row: int) -> None:
-        correct(output_at, reads_at, weight_at, count, channels, columns, row)
+    def step(
+        reading: int, hidden_at: Any, output_at: Any, plan: Any, plan_floats: Any, plan_halves: Any,
+        given: Any, given_floats: Any, given_flags: Any,
+    ) -> None:  # fmt: skip
+        layer, row = plan[0], plan[1]
+        batch, tokens, size, heads, what = given[5], given[6], given[7], given[8], given[9]
+        width, count = heads * rank, batch * tokens
+        reads = numba.carray(given_floats[2], (count, width))
+        if reading:
+            before = numba.carray(given_floats[0], (layer + 1, batch, heads, rank, rank))[layer]
+            after = numba.carray(given_floats[1], (layer + 1, batch, heads, rank, rank))[layer]
+            gates = width if rankwise else heads
+            writes = what & _WRITES != 0
+            used = width
+            if writes:
+                used = 3 * width + (gates if coupled or not decays else 2 * gates)
+            bias = numba.carray(plan_floats[2], (used - 3 * width,))
+            projected = np.empty((count, used), np.float32)
+            project(numba.carray(hidden_at, (count, size)), plan, plan_floats, plan_halves, used, projected)
+            recur(projected, before, after, reads, bias, what, given_flags, tokens)
+        if plan[5]:
+            correct(numba.carray(output_at, (count, row)), reads, plan, plan_floats, plan_halves)
 
-    return _callable(add.address, pointers=3, integers=4)
-
-
-def _callable(address: int, *, pointers: int, integers: int) -> Callable[..., None]:
-    """The compiled function there, for plain numbers as arguments; it runs without the GIL."""
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers, *[ctypes.c_ssize_t] * integers)
-    function: Callable[..., None] = kind(address)
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_ssize_t, *[ctypes.c_void_p] * 8)
+    function: Callable[..., None] = kind(step.address)  # runs without the GIL
     return function

@@ -7,7 +7,6 @@ threads can run one model with different states. Outside a pass the linear is it
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -128,30 +127,41 @@ class DeltaLinear(nn.Module):
         self.layer = layer
         self.heads = heads
         self.reads_input = reads_input
+        self._key = f"{layer}" + "".join(head for head, _ in heads)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """`forward`, in compiled steps without what a module's call goes through.
+
+        For a token, whatever Python runs here runs cold, since the weights of a layer have passed through the caches
+        since the last time: the way to `forward` would take as long as the memory's arithmetic.
+        """
+        current = active_pass.get()
+        base = self.base
+        if (
+            current is None
+            or (fused := current.fused) is None
+            or type(base) is not nn.Linear  # or calling it is more than one product: somebody hooked into it
+            or "forward" in base.__dict__
+            or base._forward_hooks
+            or base._forward_pre_hooks
+            or self._forward_hooks
+            or self._forward_pre_hooks
+        ):
+            output: Tensor = super().__call__(inputs)
+            return output
+        parameters = base._parameters
+        output = F.linear(inputs, parameters["weight"], parameters["bias"])  # type: ignore[arg-type]
+        self._steer_in_place(inputs, output, fused)
+        return output
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[B, T, in]` → `[B, T, out]` of the base, with Δ added inside a memory pass."""
         current = active_pass.get()
-        fused = None if current is None else current.fused
-        if fused is not None and self._is_plain():
-            # Without the way through another module's call, which costs as much as the correction.
-            base = cast(nn.Linear, self.base)
-            output = F.linear(inputs, base.weight, base.bias)
-        else:
-            output = self.base(inputs)
+        output: Tensor = self.base(inputs)
         if current is None:
             return output
-        if fused is not None:
-            heads = self.heads
-            if not self.reads_input:
-                current.require_read(self.layer, fused.layer)
-            elif fused.layer != self.layer and heads:
-                fused.read_write_and_steer(self.layer, inputs, heads[0][0], output, heads[0][1])
-                heads = heads[1:]
-            elif fused.layer != self.layer:
-                fused.read_and_write(self.layer, inputs)
-            for head, features in heads:
-                fused.steer(head, output, features)
+        if current.fused is not None:
+            self._steer_in_place(inputs, output, current.fused)
             return output
         reads = (
             current.reads_of(self.layer, self.memory, inputs) if self.reads_input else current.reads_before(self.layer)
@@ -160,7 +170,13 @@ class DeltaLinear(nn.Module):
             output = self.memory.steer(head, output, features, reads)
         return output
 
-    def _is_plain(self) -> bool:
-        """Whether calling the base is one product and nothing else: it is a linear that nobody hooked into."""
-        base = self.base
-        return type(base) is nn.Linear and not (base._forward_hooks or base._forward_pre_hooks)
+    def _steer_in_place(self, inputs: Tensor, output: Tensor, fused: FusedPass) -> None:
+        weights = fused.layers[self.layer]
+        plan = weights.plans.get(self._key) or weights.plan(self._key, self.layer, self.heads, output.shape[-1])
+        if self.reads_input and fused.layer != self.layer:
+            fused.read_and_write(self.layer, inputs, output, plan)
+            return
+        if not self.reads_input and fused.layer != self.layer:
+            MemoryPass.require_read(self.layer, fused.layer)
+        if self.heads:
+            fused.steer(output, plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 from typing import Any
 
@@ -113,14 +114,52 @@ def test_a_correction_is_added_in_place_where_it_belongs(tokens: int, features: 
         fused_pass = fused.FusedPass(
             [packed], memory.config, state=state[None], tokens=tokens, valid=None, write=True, write_mask=None
         )
-        fused_pass.read_and_write(0, hidden)
-        by_pass = output.clone()
-        fused_pass.steer("q", by_pass, features)
+        by_pass, by_parts, row = output.clone(), output.clone(), output.shape[2]
+        fused_pass.read_and_write(0, hidden, by_pass, packed.plan("q", 0, (("q", features),), row))
         torch.testing.assert_close(by_pass, expected, atol=2e-5, rtol=1e-4)
+        fused_pass.read_and_write(0, hidden, hidden, packed.plan("", 0, (), row))
+        fused_pass.steer(by_parts, packed.plan("q", 0, (("q", features),), row))
+        assert torch.equal(by_parts, by_pass)
         assert torch.equal(fused_pass.after[0], memory(hidden, state)[1])
     steered = memory.steer("q", output, features, reads)
     assert steered is output
     torch.testing.assert_close(steered, expected, atol=2e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("tokens", [1, 7])
+def test_weights_that_are_exact_in_16_bits_are_read_in_16_bits_with_the_very_same_results(tokens: int) -> None:
+    memory = LayerMemory(DeltaMemConfig(rank=4, num_state_heads=3), hidden_size=101, out_features={**WIDTHS, "q": 103})
+    generator = torch.Generator().manual_seed(0)
+    for parameter in memory.parameters():
+        parameter.copy_(torch.randn(parameter.shape, generator=generator).bfloat16())
+    memory.requires_grad_(False)
+    hidden, state = torch.randn(2, tokens, 101, generator=generator), torch.randn(1, 2, 3, 4, 4, generator=generator)
+
+    def step() -> tuple[bool, bool, Tensor, Tensor, Tensor]:
+        packed = memory.packed_weights()
+        assert packed is not None
+        fused_pass = fused.FusedPass(
+            [packed], memory.config, state=state, tokens=tokens, valid=None, write=True, write_mask=None
+        )
+        output = torch.ones(2, tokens, 103)
+        plan = packed.plan("q", 0, (("q", slice(None)),), 103)
+        fused_pass.read_and_write(0, hidden, output, plan)
+        told = (ctypes.c_ssize_t * 8).from_address(plan)
+        return bool(told[4]), bool(told[7]), fused_pass.reads, fused_pass.after, output
+
+    in16 = step()
+    memory.memory_v_proj[11, 3] += 2.0**-20  # of the last head
+    memory.delta_q_proj[102, 5] += 2.0**-20  # of the last column
+    in32 = step()
+    assert in16[:2] == (True, True)
+    assert in32[:2] == (False, False)
+    _, _, reads, after, output = in32
+    if tokens == 1:  # reads come from the state before
+        assert torch.equal(reads, in16[2])
+        assert torch.equal(output[..., :102], in16[4][..., :102])
+    assert torch.equal(reads[:, :8], in16[2][:, :8])
+    assert torch.equal(after[:, :, :2], in16[3][:, :, :2])
 
 
 @torch.no_grad()
