@@ -28,7 +28,7 @@ _PASS_TOKENS = 128
 _WRITE_TOKENS = 128
 """Turns lie side by side in one write pass up to this length: attention grows with its square."""
 _COMPARED = 24
-"""Places of ordinary text compared a step: each needs the whole vocabulary twice."""
+"""Most places of one row of ordinary text that are compared: each needs the whole vocabulary twice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +92,9 @@ class TrainingBatch:
     ordinary_mask: Tensor
     """`[P, T]` int64, 0 on padding."""
     ordinary_positions: Tensor
-    """`[N]` int64, ascending: the tokens after which predictions are compared; a part of them is enough."""
+    """`[N]` int64, ascending: the tokens after which predictions are computed."""
+    ordinary_compared: Tensor
+    """`[P, N]` bool: which of these predictions count in which row; a part of a row is enough."""
     teacher_ids: Tensor
     """`[Q, T]`, left-padded: everything that was told, the question and its answer; 0 rows without distillation."""
     teacher_mask: Tensor
@@ -185,14 +187,18 @@ class Collator:
 
     def _ordinary(self, rng: random.Random) -> dict[str, Tensor]:
         rows = [self.ordinary.sample(rng) for _ in range(self.ordinary_rows)] if self.ordinary else []
-        length = max((len(row) for row in rows), default=0)
-        ids = [[*row, *[self.pad_id] * (length - len(row))] for row in rows]
-        mask = [[1] * len(row) + [0] * (length - len(row)) for row in rows]
-        compared = sorted(rng.sample(range(length), min(length, _COMPARED)))
+        length = max((len(row.ids) for row in rows), default=0)
+        places = [range(row.first, len(row.ids)) for row in rows]
+        chosen = [set(rng.sample(p, min(len(p), _COMPARED))) for p in places]
+        positions = sorted(set().union(*chosen))
+        ids = [[*row.ids, *[self.pad_id] * (length - len(row.ids))] for row in rows]
+        mask = [[1] * len(row.ids) + [0] * (length - len(row.ids)) for row in rows]
+        compared = [[place in own for place in positions] for own in chosen]
         return {
             "ordinary_ids": torch.tensor(ids, dtype=torch.int64).view(len(rows), length),
             "ordinary_mask": torch.tensor(mask, dtype=torch.int64).view(len(rows), length),
-            "ordinary_positions": torch.tensor(compared, dtype=torch.int64),
+            "ordinary_positions": torch.tensor(positions, dtype=torch.int64),
+            "ordinary_compared": torch.tensor(compared, dtype=torch.bool).view(len(rows), len(positions)),
         }
 
     def _turns(self, written: Sequence[Message], rng: random.Random) -> list[list[Message]]:

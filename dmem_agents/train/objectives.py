@@ -137,8 +137,7 @@ def retention(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Ten
         logits_to_keep=chosen,
     ).logits.float()  # fmt: skip
     kl = F.kl_div(loaded.log_softmax(dim=-1), frozen, reduction="none", log_target=True).sum(dim=-1)
-    counted = mask[:, chosen]
-    return (kl * counted).sum() / counted.sum().clamp_min(1)
+    return (kl * batch.ordinary_compared).sum() / batch.ordinary_compared.sum().clamp_min(1)
 
 
 def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWeights) -> dict[str, Tensor]:

@@ -1,12 +1,14 @@
 """Ordinary text on which a loaded memory should change nothing: paragraphs, conversations, questions about the world.
 
-Read from published data sets in a folder of the user's, laid out as for `data.real_text`; never copied.
+Read from published data sets in a folder of the user's, laid out as for `data.real_text`; never copied. What the frozen
+model answers to questions and requests is the model's own to say.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -15,27 +17,20 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.tokenization import ChatTokenizer
 from dmem_agents.train.data.real_text import persona_conversations
+from dmem_agents.train.data.tables.requests import REQUESTS
 from dmem_agents.train.data.text_files import read_json, read_json_lines
 
-_REQUESTS = tuple(
-    f"{wish} {topic}{end}"
-    for wish, end in (
-        ("Write a short poem about", "."),
-        ("Give me three tips for", "."),
-        ("Explain in two sentences:", "."),
-        ("Write an email about", ", in a formal tone."),
-        ("List five words that have to do with", "."),
-        ("What do people mean by", "?"),
-        ("Tell me a story about", "."),
-        ("Translate into French:", "."),
-    )
-    for topic in (
-        "the sea", "learning to swim", "gravity", "a late delivery", "photosynthesis", "an old lighthouse",
-        "saving money", "the first snow", "inflation", "a good night's sleep", "baking bread", "black holes",
-        "moving house", "jazz", "a meeting on Friday", "planting trees",
-    )
-)  # fmt: skip
-"""What any assistant is asked for. Nothing that was told matters to it."""
+Continue = Callable[[Sequence[Sequence[int]]], list[tuple[int, ...]]]
+"""Prompts as ids, to what the frozen model says next."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrdinaryRow:
+    """One row of ordinary text."""
+
+    ids: tuple[int, ...]
+    first: int = 0
+    """The first token after which predictions count: the last one of a prompt, where there is an answer."""
 
 
 class OrdinaryText:
@@ -45,12 +40,21 @@ class OrdinaryText:
         data_folder: holds `hotpotqa/`, `squadv2/` and `synthetic_persona_chat/`.
         tokenizer: the backbone's; conversations are rendered as serving does.
         tokens: longest row; what comes after is cut off.
+        answer: what the frozen model says to prompts, asked once for all questions and requests; without it, the
+            questions have the data sets' answers and the requests none.
 
     Raises:
         ConfigError: a file is missing or has other columns.
     """
 
-    def __init__(self, data_folder: str | Path, tokenizer: PreTrainedTokenizerBase, *, tokens: int) -> None:
+    def __init__(
+        self,
+        data_folder: str | Path,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        tokens: int,
+        answer: Continue | None = None,
+    ) -> None:
         if tokens < 2:
             raise ConfigError(f"Expected rows of at least 2 tokens of ordinary text; got retention_tokens = {tokens}.")
         folder = Path(data_folder)
@@ -59,26 +63,39 @@ class OrdinaryText:
         self._paragraphs = ["".join(sentences).strip() for record in records for _, sentences in record["context"]]
         asked = list(read_json_lines(folder / "squadv2" / "test.jsonl.gz", ("context", "question", "answers")))
         self._requests = [f"{record['context']}\n\n{record['question']}" for record in asked]
-        self._answered = [[record["question"], record["answer"]] for record in records]
-        self._answered += [[r["question"], r["answers"][0]["text"]] for r in asked if r["answers"]]
         self._conversations = persona_conversations(folder)
+        self._answered = self._with_answers(
+            [
+                *((record["question"], record["answer"]) for record in records),
+                *((r["question"], r["answers"][0]["text"]) for r in asked if r["answers"]),
+                *((request, "") for request in REQUESTS),
+            ],
+            answer,
+        )
 
-    def sample(self, rng: random.Random) -> tuple[int, ...]:
-        """The ids of one row, at most `tokens` of them."""
+    def sample(self, rng: random.Random) -> OrdinaryRow:
+        """One row, of at most `tokens` ids."""
         kind = rng.random()
-        if kind < 0.25:
+        if kind < 0.5:
+            row = rng.choice(self._answered)
+            return OrdinaryRow(ids=row.ids[: self._tokens], first=min(row.first, self._tokens - 1))
+        if kind < 0.7:
             ids = tuple(self._tokenizer(rng.choice(self._paragraphs), add_special_tokens=False)["input_ids"])
-        elif kind < 0.35:
+        elif kind < 0.75:
             ids = self._rendered([rng.choice(self._requests)])
-        elif kind < 0.55:
-            ids = self._rendered(rng.choice(self._answered))
-        elif kind < 0.65:
-            ids = self._rendered([rng.choice(_REQUESTS)])
         else:
             lines = rng.choice(self._conversations)
             start = rng.randrange(max(len(lines) - 3, 1))
             ids = self._rendered(list(lines[start : start + 6]))
-        return tuple(ids[: self._tokens])
+        return OrdinaryRow(ids=tuple(ids[: self._tokens]))
+
+    def _with_answers(self, pairs: Sequence[tuple[str, str]], answer: Continue | None) -> list[OrdinaryRow]:
+        prompts = [self._rendered([question]) for question, _ in pairs]
+        if answer is not None:
+            ids = [prompt + said for prompt, said in zip(prompts, answer(prompts), strict=True)]
+        else:
+            ids = [self._rendered([q, a]) if a else p for (q, a), p in zip(pairs, prompts, strict=True)]
+        return [OrdinaryRow(ids=row, first=len(prompt) - 1) for row, prompt in zip(ids, prompts, strict=True)]
 
     def _rendered(self, lines: Sequence[str]) -> tuple[int, ...]:
         """Lines as a conversation that the user begins."""

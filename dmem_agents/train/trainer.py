@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
+from transformers import GenerationConfig, PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
 
 from dmem_agents.errors import ConfigError, DmemError
 from dmem_agents.model.adapter import load_adapter_tensors, save_adapter
@@ -27,6 +28,8 @@ from dmem_agents.train.recipe import Recipe
 
 COMPLETE = "complete"
 """Name of the marker that a whole checkpoint has."""
+_PROMPTS_AT_ONCE = 64
+_ANSWER_TOKENS = 24
 
 
 class EpisodeModel(nn.Module):
@@ -149,7 +152,7 @@ def train_adapter(
         tokenizer=ChatTokenizer(tokenizer),
         by_turn=model.config.memory_write_granularity != "token",
         pad_id=tokenizer.pad_token_id or 0,
-        ordinary=_ordinary_text(recipe, tokenizer),
+        ordinary=_ordinary_text(recipe, model, tokenizer),
         ordinary_rows=recipe.rendering.retention_rows,
         teacher=recipe.objectives.distillation > 0,
         **{
@@ -174,10 +177,36 @@ def train_adapter(
     return folder / "adapter"
 
 
-def _ordinary_text(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> OrdinaryText | None:
+def _ordinary_text(recipe: Recipe, model: DeltaMemModel, tokenizer: PreTrainedTokenizerBase) -> OrdinaryText | None:
     if not recipe.objectives.retention:
         return None
-    return OrdinaryText(recipe.data_folder, tokenizer, tokens=recipe.rendering.retention_tokens)
+    answer = functools.partial(_continued, model, tokenizer.pad_token_id or 0, sorted(ChatTokenizer(tokenizer).eos_ids))
+    return OrdinaryText(recipe.data_folder, tokenizer, tokens=recipe.rendering.retention_tokens, answer=answer)
+
+
+@torch.no_grad()
+def _continued(
+    model: DeltaMemModel, pad_id: int, end_ids: list[int], prompts: Sequence[Sequence[int]]
+) -> list[tuple[int, ...]]:
+    """What the frozen model says to each prompt, greedily: outside a memory pass the wrapped linears are plain."""
+    said: dict[int, tuple[int, ...]] = {}
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    for start in range(0, len(order), _PROMPTS_AT_ONCE):
+        part = order[start : start + _PROMPTS_AT_ONCE]
+        length = len(prompts[part[-1]])
+        ids = [[*[pad_id] * (length - len(prompts[i])), *prompts[i]] for i in part]
+        mask = [[0] * (length - len(prompts[i])) + [1] * len(prompts[i]) for i in part]
+        found = model.backbone.generate(
+            torch.tensor(ids, device=model.device),
+            attention_mask=torch.tensor(mask, device=model.device),
+            generation_config=GenerationConfig(
+                max_new_tokens=_ANSWER_TOKENS, do_sample=False, pad_token_id=pad_id, eos_token_id=end_ids
+            ),
+        )[:, length:]  # fmt: skip
+        for i, row in zip(part, found.tolist(), strict=True):
+            ends = [place for place, token in enumerate(row) if token in end_ids]
+            said[i] = tuple(row[: ends[0] + 1] if ends else row)
+    return [said[i] for i in range(len(prompts))]
 
 
 def _arguments(recipe: Recipe, folder: Path, show_progress: bool) -> TrainingArguments:

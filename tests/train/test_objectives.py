@@ -20,6 +20,7 @@ from dmem_agents.train.objectives import (
     row_nll,
     write_states,
 )
+from dmem_agents.train.ordinary_text import OrdinaryRow
 from tests.train.test_batching import PASTS, episode
 
 EPISODES = [episode(*PASTS[0]), episode(*PASTS[1], answer="She is 30.", value="30")]
@@ -59,16 +60,20 @@ def test_sparsity_is_measured_where_tokens_are_written(make_model, batch):
     torch.testing.assert_close(term, torch.tensor(0.15**2), atol=1e-6, rtol=1e-4)
 
 
+@dataclasses.dataclass
 class FixedText:
-    """Ordinary text of two lengths."""
+    """Ordinary text of several lengths, compared from some token on."""
 
-    def sample(self, rng: random.Random) -> tuple[int, ...]:
-        return tuple(range(5, 5 + rng.randint(4, 9)))
+    first: int = 0
+
+    def sample(self, rng: random.Random) -> OrdinaryRow:
+        return OrdinaryRow(ids=tuple(range(5, 5 + rng.randint(4, 9))), first=self.first)
 
 
-def test_retention_is_zero_without_memory_and_the_kl_to_the_frozen_model_with_one(make_model, collator):
+@pytest.mark.parametrize("first", [0, 3])
+def test_retention_is_zero_without_memory_and_the_kl_to_the_frozen_model_with_one(make_model, collator, first):
     model = make_model().eval()
-    batch = dataclasses.replace(collator, ordinary=FixedText(), ordinary_rows=5)(EPISODES, random.Random(1))
+    batch = dataclasses.replace(collator, ordinary=FixedText(first), ordinary_rows=5)(EPISODES, random.Random(1))
     lengths = batch.ordinary_mask.sum(dim=1).tolist()
     assert len(set(lengths)) > 1
     with torch.no_grad():
@@ -80,7 +85,7 @@ def test_retention_is_zero_without_memory_and_the_kl_to_the_frozen_model_with_on
             state = states[:, row % states.shape[1]].unsqueeze(1)
             frozen = model(ids, write=False).logits[0].log_softmax(-1)
             loaded = model(ids, state=state, write=False).logits[0].log_softmax(-1)
-            expected.append((frozen.exp() * (frozen - loaded)).sum(-1))
+            expected.append((frozen.exp() * (frozen - loaded)).sum(-1)[first:])
         kl = torch.cat(expected).mean()
         assert kl > 1e-4
         torch.testing.assert_close(retention(model, batch, states), kl, atol=1e-6, rtol=1e-4)
