@@ -1,7 +1,7 @@
 """What the demo's agents are told and asked. Plain values; knows nothing of models.
 
-The shipped adapter is an intermediate one that recalls about six of ten facts told one at a time (its README has the
-figures); these lines are among those it gets. The demo shows the mechanism, not the adapter's accuracy.
+The shipped adapter still misses some facts (its README has the figures); these lines are among those it gets. The
+demo shows the mechanism, not the adapter's accuracy.
 """
 
 from __future__ import annotations

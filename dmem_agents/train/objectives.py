@@ -124,7 +124,7 @@ def distillation(model: DeltaMemModel, batch: TrainingBatch, logits: Tensor) -> 
 
 
 def retention(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
-    """Mean KL of the frozen model's next-token distribution to that under a state, over the chosen tokens, in nats.
+    """Mean over rows of the KL of the frozen model's next-token distribution to that under a state, nats per token.
 
     Row i reads state i modulo their number; with writes on in the batches where questions are asked so.
     """
@@ -137,7 +137,8 @@ def retention(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Ten
         logits_to_keep=chosen,
     ).logits.float()  # fmt: skip
     kl = F.kl_div(loaded.log_softmax(dim=-1), frozen, reduction="none", log_target=True).sum(dim=-1)
-    return (kl * batch.ordinary_compared).sum() / batch.ordinary_compared.sum().clamp_min(1)
+    of_rows = (kl * batch.ordinary_compared).sum(dim=1) / batch.ordinary_compared.sum(dim=1).clamp_min(1)
+    return of_rows.mean()
 
 
 def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWeights) -> dict[str, Tensor]:
