@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -190,6 +190,7 @@ def _continued(
     model: DeltaMemModel, pad_id: int, end_ids: list[int], prompts: Sequence[Sequence[int]]
 ) -> list[tuple[int, ...]]:
     """What the frozen model says to each prompt, greedily: outside a memory pass the wrapped linears are plain."""
+    generate = cast(Callable[..., Tensor], model.backbone.generate)
     said: dict[int, tuple[int, ...]] = {}
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for start in range(0, len(order), _PROMPTS_AT_ONCE):
@@ -197,7 +198,7 @@ def _continued(
         length = len(prompts[part[-1]])
         ids = [[*[pad_id] * (length - len(prompts[i])), *prompts[i]] for i in part]
         mask = [[0] * (length - len(prompts[i])) + [1] * len(prompts[i]) for i in part]
-        found = model.backbone.generate(
+        found = generate(
             torch.tensor(ids, device=model.device),
             attention_mask=torch.tensor(mask, device=model.device),
             generation_config=GenerationConfig(

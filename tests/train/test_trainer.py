@@ -74,6 +74,21 @@ def test_a_full_disk_names_the_folder_and_keeps_the_last_checkpoint(make_model, 
     assert not (tmp_path / "checkpoint-4").exists()
 
 
+def test_questions_are_continued_as_the_frozen_model_would_whatever_the_memory_holds(make_model):
+    model = make_model().eval()
+    prompts = [(5, 6, 7), (8, 9, 10, 11, 12), (3,)]
+    expected = []
+    for prompt in prompts:
+        ids = list(prompt)
+        while len(ids) < len(prompt) + trainer_module._ANSWER_TOKENS:
+            ids.append(int(model(torch.tensor([ids]), write=False).logits[0, -1].argmax()))
+        expected.append(tuple(ids[len(prompt) :]))
+    assert trainer_module._continued(model, 0, [], prompts) == expected
+    end = expected[0][1]
+    cut = [row[: row.index(end) + 1] if end in row else row for row in expected]
+    assert trainer_module._continued(model, 0, [end], prompts) == cut
+
+
 def test_the_loss_terms_are_logged_by_name(make_model, tmp_path):
     train_adapter(RECIPE, make_model(), tiny_tokenizer(), tmp_path)
     history = json.loads((last_checkpoint(tmp_path) / "trainer_state.json").read_text())["log_history"]
