@@ -170,7 +170,7 @@ def test_what_a_promoted_replica_never_got_was_not_acknowledged_when_waiting_for
     with replicated(folder / secrets.token_hex(4)) as (url, primary, replica):
         replica_pid = replica.client().info("server")["process_id"]
         with RedisStateStore(f"{url}{options}") as store:
-            record = store.commit("a", b"0", expected=None)
+            record = store.commit("a", bytes([0]), expected=None)
             os.kill(replica_pid, signal.SIGSTOP)
             with pytest.raises(StoreConnectionError, match="0 of 1 replicas") if options else nullcontext():
                 for number in range(1, 31):  # more than the sockets between the two hold
