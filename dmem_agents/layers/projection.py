@@ -173,10 +173,10 @@ class DeltaLinear(nn.Module):
     def _steer_in_place(self, inputs: Tensor, output: Tensor, fused: FusedPass) -> None:
         weights = fused.layers[self.layer]
         plan = weights.plans.get(self._key) or weights.plan(self._key, self.layer, self.heads, output.shape[-1])
-        if self.reads_input and fused.layer != self.layer:
-            fused.read_and_write(self.layer, inputs, output, plan)
-            return
-        if not self.reads_input and fused.layer != self.layer:
+        if fused.layer != self.layer:
+            if self.reads_input:
+                fused.read_and_write(self.layer, inputs, output, plan)
+                return
             MemoryPass.require_read(self.layer, fused.layer)
         if self.heads:
             fused.steer(output, plan)

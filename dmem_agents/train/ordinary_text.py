@@ -40,8 +40,7 @@ class OrdinaryText:
         data_folder: holds `hotpotqa/`, `squadv2/` and `synthetic_persona_chat/`.
         tokenizer: the backbone's; conversations are rendered as serving does.
         tokens: longest row; what comes after is cut off.
-        answer: what the frozen model says to prompts, asked once for all questions and requests; without it, the
-            questions have the data sets' answers and the requests none.
+        answer: what the frozen model says to prompts, asked once for all questions and requests.
 
     Raises:
         ConfigError: a file is missing or has other columns.
@@ -53,25 +52,23 @@ class OrdinaryText:
         tokenizer: PreTrainedTokenizerBase,
         *,
         tokens: int,
-        answer: Continue | None = None,
+        answer: Continue,
     ) -> None:
         if tokens < 2:
             raise ConfigError(f"Expected rows of at least 2 tokens of ordinary text; got retention_tokens = {tokens}.")
         folder = Path(data_folder)
         self._tokenizer, self._chat, self._tokens = tokenizer, ChatTokenizer(tokenizer), tokens
-        records = list(read_json(folder / "hotpotqa" / "train_100.json.gz", ("context", "question", "answer")))
+        records = list(read_json(folder / "hotpotqa" / "train_100.json.gz", ("context", "question")))
         self._paragraphs = ["".join(sentences).strip() for record in records for _, sentences in record["context"]]
         asked = list(read_json_lines(folder / "squadv2" / "test.jsonl.gz", ("context", "question", "answers")))
         self._requests = [f"{record['context']}\n\n{record['question']}" for record in asked]
         self._conversations = persona_conversations(folder)
-        self._answered = self._with_answers(
-            [
-                *((record["question"], record["answer"]) for record in records),
-                *((r["question"], r["answers"][0]["text"]) for r in asked if r["answers"]),
-                *((request, "") for request in REQUESTS),
-            ],
-            answer,
-        )
+        questions = [*(r["question"] for r in records), *(r["question"] for r in asked if r["answers"]), *REQUESTS]
+        prompts = [self._rendered([question]) for question in questions]
+        self._answered = [
+            OrdinaryRow(ids=prompt + said, first=len(prompt) - 1)
+            for prompt, said in zip(prompts, answer(prompts), strict=True)
+        ]
 
     def sample(self, rng: random.Random) -> OrdinaryRow:
         """One row, of at most `tokens` ids."""
@@ -88,14 +85,6 @@ class OrdinaryText:
             start = rng.randrange(max(len(lines) - 3, 1))
             ids = self._rendered(list(lines[start : start + 6]))
         return OrdinaryRow(ids=tuple(ids[: self._tokens]))
-
-    def _with_answers(self, pairs: Sequence[tuple[str, str]], answer: Continue | None) -> list[OrdinaryRow]:
-        prompts = [self._rendered([question]) for question, _ in pairs]
-        if answer is not None:
-            ids = [prompt + said for prompt, said in zip(prompts, answer(prompts), strict=True)]
-        else:
-            ids = [self._rendered([q, a]) if a else p for (q, a), p in zip(pairs, prompts, strict=True)]
-        return [OrdinaryRow(ids=row, first=len(prompt) - 1) for row, prompt in zip(ids, prompts, strict=True)]
 
     def _rendered(self, lines: Sequence[str]) -> tuple[int, ...]:
         """Lines as a conversation that the user begins."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
 
+from dmem_agents.engine.padding import left_padded
 from dmem_agents.errors import ConfigError, DmemError
 from dmem_agents.model.adapter import load_adapter_tensors, save_adapter
 from dmem_agents.model.attach import DeltaMemModel
@@ -195,16 +196,14 @@ def _continued(
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for start in range(0, len(order), _PROMPTS_AT_ONCE):
         part = order[start : start + _PROMPTS_AT_ONCE]
-        length = len(prompts[part[-1]])
-        ids = [[*[pad_id] * (length - len(prompts[i])), *prompts[i]] for i in part]
-        mask = [[0] * (length - len(prompts[i])) + [1] * len(prompts[i]) for i in part]
+        ids = left_padded([prompts[i] for i in part], pad_id, model.device)
         found = generate(
-            torch.tensor(ids, device=model.device),
-            attention_mask=torch.tensor(mask, device=model.device),
+            ids,
+            attention_mask=left_padded([(1,) * len(prompts[i]) for i in part], 0, model.device),
             generation_config=GenerationConfig(
                 max_new_tokens=_ANSWER_TOKENS, do_sample=False, pad_token_id=pad_id, eos_token_id=end_ids
             ),
-        )[:, length:]  # fmt: skip
+        )[:, ids.shape[1] :]  # fmt: skip
         for i, row in zip(part, found.tolist(), strict=True):
             ends = [place for place, token in enumerate(row) if token in end_ids]
             said[i] = tuple(row[: ends[0] + 1] if ends else row)

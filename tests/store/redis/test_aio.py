@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import secrets
 from typing import Protocol
 
 import pytest
 
 from dmem_agents.errors import StateConflictError, StoreConnectionError
-from dmem_agents.store import Retention, open_async_store
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
-from dmem_agents.testing.retention_conformance import RetentionConformance
 from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
-from dmem_agents.testing.store_writers import StoreFactory
+from tests.store.redis.suites import AsyncRedisSuite
 
 
 class Server(Protocol):
@@ -28,16 +25,10 @@ def url(redis_server: Server) -> str:
     return f"{redis_server.url}?prefix={secrets.token_hex(4)}"
 
 
-class TestAsyncRedisStateStore(SharedStoreConformance, RetentionConformance):
+class TestAsyncRedisStateStore(AsyncRedisSuite, SharedStoreConformance):
     @pytest.fixture(autouse=True)
     def _url(self, url: str) -> None:
         self.url = url
-
-    def store_factory(self) -> StoreFactory:
-        return functools.partial(open_async_store, self.url)
-
-    def retaining_factory(self, retention: Retention) -> StoreFactory:
-        return functools.partial(AsyncRedisStateStore, self.url, retention=retention)
 
 
 async def test_both_twins_are_one_store(url: str) -> None:

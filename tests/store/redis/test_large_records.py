@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import secrets
 import threading
 import time
@@ -15,13 +14,11 @@ import redis
 import redis.asyncio
 
 from dmem_agents.errors import LeaseLostError, StateConflictError, StateCorruptError, StoreError
-from dmem_agents.store import Retention, StateStore, StoredRecord, open_async_store, open_store
+from dmem_agents.store import StateStore, StoredRecord
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
 from dmem_agents.testing.blocking_store import BlockingStore
 from dmem_agents.testing.cutting_proxy import CuttingProxy
-from dmem_agents.testing.retention_conformance import RetentionConformance
-from dmem_agents.testing.store_conformance import StoreConformance
-from dmem_agents.testing.store_writers import StoreFactory
+from tests.store.redis.suites import AsyncRedisSuite, RedisSuite
 
 LARGE = b"large" * 20_000
 STALE = StoredRecord(data=b"", version=3, incarnation="0123456789abcdef", revision="0123456789abcdef")
@@ -32,36 +29,21 @@ class Server(Protocol):
     port: int
 
 
-class TestEveryRecordBesideLua(StoreConformance, RetentionConformance):
-    """The suite with a bound that the suite's small records reach, too."""
+class _BesideLua:
+    """With a bound that the suite's small records reach, too."""
 
     @pytest.fixture(autouse=True)
     def _beside_lua(self, redis_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("dmem_agents.store.redis.ops._BESIDE_LUA_FROM", 0)
         self.url = f"{redis_server.url}?prefix={secrets.token_hex(4)}"
 
-    def store_factory(self) -> StoreFactory:
-        return functools.partial(open_store, self.url)
 
-    def retaining_factory(self, retention: Retention) -> StoreFactory:
-        return functools.partial(RedisStateStore, self.url, retention=retention)
+class TestEveryRecordBesideLua(_BesideLua, RedisSuite):
+    pass
 
 
-class TestEveryRecordBesideLuaAsync(TestEveryRecordBesideLua):
-    def store_factory(self) -> StoreFactory:
-        return functools.partial(open_async_store, self.url)
-
-    def retaining_factory(self, retention: Retention) -> StoreFactory:
-        return functools.partial(AsyncRedisStateStore, self.url, retention=retention)
-
-
-@pytest.fixture
-def raw(redis_server: Server) -> redis.Redis:
-    with redis.Redis.from_url(redis_server.url) as client:
-        client.flushall()
-        yield client
-        client.config_set("maxmemory", 0)
-        client.replicaof("NO", "ONE")
+class TestEveryRecordBesideLuaAsync(_BesideLua, AsyncRedisSuite):
+    pass
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import functools
 import secrets
 import time
 from typing import Protocol
@@ -9,11 +8,9 @@ import pytest
 import redis
 
 from dmem_agents.errors import StateCorruptError, StoreConnectionError, StoreError
-from dmem_agents.store import Retention, open_store
 from dmem_agents.store.redis import RedisStateStore
-from dmem_agents.testing.retention_conformance import RetentionConformance
 from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
-from dmem_agents.testing.store_writers import StoreFactory
+from tests.store.redis.suites import RedisSuite
 
 
 class Server(Protocol):
@@ -24,25 +21,10 @@ class Server(Protocol):
     def start(self) -> None: ...
 
 
-class TestRedisStateStore(SharedStoreConformance, RetentionConformance):
+class TestRedisStateStore(RedisSuite, SharedStoreConformance):
     @pytest.fixture(autouse=True)
     def _prefix(self, redis_server: Server) -> None:
         self.url = f"{redis_server.url}?prefix={secrets.token_hex(4)}"
-
-    def store_factory(self) -> StoreFactory:
-        return functools.partial(open_store, self.url)
-
-    def retaining_factory(self, retention: Retention) -> StoreFactory:
-        return functools.partial(RedisStateStore, self.url, retention=retention)
-
-
-@pytest.fixture
-def raw(redis_server: Server) -> redis.Redis:
-    with redis.Redis.from_url(redis_server.url) as client:
-        client.flushall()
-        yield client
-        client.config_set("maxmemory", 0)
-        client.replicaof("NO", "ONE")
 
 
 @pytest.fixture

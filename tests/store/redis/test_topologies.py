@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import ipaddress
 import os
 import re
@@ -21,14 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dmem_agents.errors import StateConflictError, StoreConnectionError, StoreError
-from dmem_agents.store import Retention, open_async_store, open_store
+from dmem_agents.store import open_async_store, open_store
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
 from dmem_agents.testing.blocking_store import BlockingStore
 from dmem_agents.testing.redis_servers import RedisProcess, clustered, move_slot, replicated, running, wait_for
-from dmem_agents.testing.retention_conformance import RetentionConformance
 from dmem_agents.testing.shared_store_conformance import SharedStoreConformance
-from dmem_agents.testing.store_conformance import StoreConformance
-from dmem_agents.testing.store_writers import StoreFactory
+from tests.store.redis.suites import AsyncRedisSuite, RedisSuite
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -52,43 +49,25 @@ def sentinel_url(folder: Path) -> Iterator[str]:
         yield url
 
 
-class _Suite(StoreConformance, RetentionConformance):
-    url = ""
-
-    def store_factory(self) -> StoreFactory:
-        return functools.partial(open_store, self.url)
-
-    def retaining_factory(self, retention: Retention) -> StoreFactory:
-        return functools.partial(RedisStateStore, self.url, retention=retention)
-
-
-class _AsyncSuite(_Suite):
-    def store_factory(self) -> StoreFactory:
-        return functools.partial(open_async_store, self.url)
-
-    def retaining_factory(self, retention: Retention) -> StoreFactory:
-        return functools.partial(AsyncRedisStateStore, self.url, retention=retention)
-
-
-class TestCluster(_Suite, SharedStoreConformance):
+class TestCluster(RedisSuite, SharedStoreConformance):
     @pytest.fixture(autouse=True)
     def _url(self, cluster: tuple[str, list[RedisProcess]]) -> None:
         self.url = f"{cluster[0]}?prefix={secrets.token_hex(4)}"
 
 
-class TestAsyncCluster(_AsyncSuite):
+class TestAsyncCluster(AsyncRedisSuite):
     @pytest.fixture(autouse=True)
     def _url(self, cluster: tuple[str, list[RedisProcess]]) -> None:
         self.url = f"{cluster[0]}?prefix={secrets.token_hex(4)}"
 
 
-class TestSentinel(_Suite, SharedStoreConformance):
+class TestSentinel(RedisSuite, SharedStoreConformance):
     @pytest.fixture(autouse=True)
     def _url(self, sentinel_url: str) -> None:
         self.url = f"{sentinel_url}?prefix={secrets.token_hex(4)}"
 
 
-class TestAsyncSentinel(_AsyncSuite):
+class TestAsyncSentinel(AsyncRedisSuite):
     @pytest.fixture(autouse=True)
     def _url(self, sentinel_url: str) -> None:
         self.url = f"{sentinel_url}?prefix={secrets.token_hex(4)}"
