@@ -27,8 +27,10 @@ _PASS_TOKENS = 128
 """What a further forward pass costs, in tokens."""
 _WRITE_TOKENS = 128
 """Turns lie side by side in one write pass up to this length: attention grows with its square."""
-_COMPARED = 24
-"""Most places of one row of ordinary text that are compared: each needs the whole vocabulary twice."""
+_COMPARED = 48
+"""Most places of one row of ordinary text that are compared, its last: each needs the whole vocabulary twice."""
+_UNTOLD = "haven't told me"
+"""What decides an answer that holds no value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,13 +90,13 @@ class TrainingBatch:
     reconstruct: Tensor
     """`[Q]` bool: repeat-what-you-heard rows, weighed on their own."""
     ordinary_ids: Tensor
-    """`[P, T]`, right-padded: text that has nothing to do with any state; P may be 0."""
+    """`[P, T]`, left-padded: text that has nothing to do with any state; P may be 0."""
     ordinary_mask: Tensor
     """`[P, T]` int64, 0 on padding."""
-    ordinary_positions: Tensor
-    """`[N]` int64, ascending: the tokens after which predictions are computed."""
+    ordinary_write_mask: Tensor
+    """`[P, T]` bool: tokens written while it is read; all False in rows with a frozen state."""
     ordinary_compared: Tensor
-    """`[P, N]` bool: which of these predictions count in which row; a part of a row is enough."""
+    """`[P, K]` bool: which of the predictions after the last K tokens count."""
     teacher_ids: Tensor
     """`[Q, T]`, left-padded: everything that was told, the question and its answer; 0 rows without distillation."""
     teacher_mask: Tensor
@@ -152,11 +154,11 @@ class Collator:
     preamble_share: float = 0.3
     """In how many batches the system prompt that a template adds by itself is kept."""
     online_share: float = 0.3
-    """How many questions are asked with writes on, as in a live turn."""
+    """How many questions are asked, and ordinary rows read, with writes on, as in a live turn."""
     join_share: float = 0.3
     """How often a user message shares its turn with the one before, as when several are absorbed at once."""
     value_weight: float = 1.0
-    """Weight of the answer's value tokens against its other tokens."""
+    """Weight of the answer's value tokens, or of "haven't told me", against its other tokens."""
     max_tokens: int = 2048
     """Longest conversation or question, in tokens."""
     pad_id: int = 0
@@ -188,17 +190,18 @@ class Collator:
     def _ordinary(self, rng: random.Random) -> dict[str, Tensor]:
         rows = [self.ordinary.sample(rng) for _ in range(self.ordinary_rows)] if self.ordinary else []
         length = max((len(row.ids) for row in rows), default=0)
-        places = [range(row.first, len(row.ids)) for row in rows]
-        chosen = [set(rng.sample(p, min(len(p), _COMPARED))) for p in places]
-        positions = sorted(set().union(*chosen))
-        ids = [[*row.ids, *[self.pad_id] * (length - len(row.ids))] for row in rows]
-        mask = [[1] * len(row.ids) + [0] * (length - len(row.ids)) for row in rows]
-        compared = [[place in own for place in positions] for own in chosen]
+        counts = [min(len(row.ids) - row.first, _COMPARED) for row in rows]
+        kept = max(counts, default=0)
+        ids = [[self.pad_id] * (length - len(row.ids)) + list(row.ids) for row in rows]
+        mask = [[0] * (length - len(row.ids)) + [1] * len(row.ids) for row in rows]
+        online = [rng.random() < self.online_share for _ in rows]
+        written = [[bool(token) and on for token in row] for row, on in zip(mask, online, strict=True)]
+        compared = [[False] * (kept - count) + [True] * count for count in counts]
         return {
             "ordinary_ids": torch.tensor(ids, dtype=torch.int64).view(len(rows), length),
             "ordinary_mask": torch.tensor(mask, dtype=torch.int64).view(len(rows), length),
-            "ordinary_positions": torch.tensor(positions, dtype=torch.int64),
-            "ordinary_compared": torch.tensor(compared, dtype=torch.bool).view(len(rows), len(positions)),
+            "ordinary_write_mask": torch.tensor(written, dtype=torch.bool).view(len(rows), length),
+            "ordinary_compared": torch.tensor(compared, dtype=torch.bool).view(len(rows), kept),
         }
 
     def _turns(self, written: Sequence[Message], rng: random.Random) -> list[list[Message]]:
@@ -278,7 +281,7 @@ class Collator:
             "labels": torch.tensor([[IGNORE] * (kept - len(a)) + a for _, a, _ in rows]),
             "label_weights": torch.tensor(
                 [
-                    [0.0] * (kept - len(a)) + self._weights(a, e.value)
+                    [0.0] * (kept - len(a)) + self._weights(a, e.value or _UNTOLD)
                     for (_, a, _), e in zip(rows, episodes, strict=True)
                 ]
             ),

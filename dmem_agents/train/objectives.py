@@ -60,10 +60,9 @@ def write_states(model: DeltaMemModel, batch: TrainingBatch) -> Tensor:
 def answer_logits(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
     """Logits `[Q, K, V]` that predict `batch.labels`, each question read from its row of `states` `[L, Q, H, r, r]`."""
     kept = batch.labels.shape[1]
-    positions = (batch.read_mask.cumsum(dim=1) - 1).clamp_min(0)
     online = bool(batch.read_write_mask.any()) and model.config.memory_write_granularity == "token"
     output = model(
-        batch.read_ids, state=states, attention_mask=batch.read_mask, position_ids=positions,
+        batch.read_ids, state=states, attention_mask=batch.read_mask, position_ids=_positions(batch.read_mask),
         write=online, write_mask=batch.read_write_mask if online else None, logits_to_keep=kept + 1,
     )  # fmt: skip
     logits: Tensor = output.logits[:, :-1]
@@ -103,11 +102,17 @@ class _LabelNLL(torch.autograd.Function):
         return gradient * outer[0].unsqueeze(1).to(gradient.dtype), None
 
 
-def _frozen_log_probs(model: DeltaMemModel, ids: Tensor, mask: Tensor, **options: int | Tensor) -> Tensor:
+def _positions(mask: Tensor) -> Tensor:
+    """Position ids of left-padded rows."""
+    return (mask.cumsum(dim=1) - 1).clamp_min(0)
+
+
+def _frozen_log_probs(model: DeltaMemModel, ids: Tensor, mask: Tensor, *, logits_to_keep: int) -> Tensor:
     """Next-token log-probabilities of the backbone alone: an empty state that is not written reads exactly zero."""
-    positions = (mask.cumsum(dim=1) - 1).clamp_min(0)
     with torch.no_grad():
-        logits: Tensor = model(ids, attention_mask=mask, position_ids=positions, write=False, **options).logits
+        logits: Tensor = model(
+            ids, attention_mask=mask, position_ids=_positions(mask), write=False, logits_to_keep=logits_to_keep
+        ).logits
     return logits.float().log_softmax(dim=-1)
 
 
@@ -126,15 +131,15 @@ def distillation(model: DeltaMemModel, batch: TrainingBatch, logits: Tensor) -> 
 def retention(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
     """Mean over rows of the KL of the frozen model's next-token distribution to that under a state, nats per token.
 
-    Row i reads state i modulo their number; with writes on in the batches where questions are asked so.
+    Row i reads state i modulo their number; some rows with writes on, as in a live turn, the others with a frozen state.
     """
-    mask, chosen = batch.ordinary_mask, batch.ordinary_positions
+    ids, mask, kept = batch.ordinary_ids, batch.ordinary_mask, batch.ordinary_compared.shape[1]
     rows = torch.arange(len(mask), device=mask.device) % states.shape[1]
-    online = bool(batch.read_write_mask.any()) and model.config.memory_write_granularity == "token"
-    frozen = _frozen_log_probs(model, batch.ordinary_ids, mask, logits_to_keep=chosen)
+    online = bool(batch.ordinary_write_mask.any()) and model.config.memory_write_granularity == "token"
+    frozen = _frozen_log_probs(model, ids, mask, logits_to_keep=kept)
     loaded = model(
-        batch.ordinary_ids, state=states.index_select(1, rows), attention_mask=mask, write=online,
-        logits_to_keep=chosen,
+        ids, state=states.index_select(1, rows), attention_mask=mask, position_ids=_positions(mask),
+        write=online, write_mask=batch.ordinary_write_mask if online else None, logits_to_keep=kept,
     ).logits.float()  # fmt: skip
     kl = F.kl_div(loaded.log_softmax(dim=-1), frozen, reduction="none", log_target=True).sum(dim=-1)
     of_rows = (kl * batch.ordinary_compared).sum(dim=1) / batch.ordinary_compared.sum(dim=1).clamp_min(1)

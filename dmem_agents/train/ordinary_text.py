@@ -73,12 +73,12 @@ class OrdinaryText:
     def sample(self, rng: random.Random) -> OrdinaryRow:
         """One row, of at most `tokens` ids."""
         kind = rng.random()
-        if kind < 0.5:
+        if kind < 0.45:
             row = rng.choice(self._answered)
             return OrdinaryRow(ids=row.ids[: self._tokens], first=min(row.first, self._tokens - 1))
-        if kind < 0.7:
+        if kind < 0.8:
             ids = tuple(self._tokenizer(rng.choice(self._paragraphs), add_special_tokens=False)["input_ids"])
-        elif kind < 0.75:
+        elif kind < 0.85:
             ids = self._rendered([rng.choice(self._requests)])
         else:
             lines = rng.choice(self._conversations)

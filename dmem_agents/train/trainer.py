@@ -30,7 +30,7 @@ from dmem_agents.train.recipe import Recipe
 COMPLETE = "complete"
 """Name of the marker that a whole checkpoint has."""
 _PROMPTS_AT_ONCE = 64
-_ANSWER_TOKENS = 5
+_ANSWER_TOKENS = 24
 """Of the frozen model's answers: a memory that interferes does so at their start."""
 
 

@@ -15,6 +15,7 @@ from dmem_agents.messages import Message
 from dmem_agents.train.batching import IGNORE, Collator
 from dmem_agents.train.data import Episode
 from dmem_agents.train.objectives import answer_logits, row_nll, write_states
+from dmem_agents.train.ordinary_text import OrdinaryRow
 
 
 def user(text: str) -> Message:
@@ -79,6 +80,26 @@ def test_value_weight_falls_on_the_tokens_of_the_value_alone(chat):
     assert "Oslo" in chat.decode(heavy)
     assert "In" not in chat.decode(heavy)
     assert set(batch.label_weights[0].tolist()) == {1.0, 5.0}
+
+
+def test_value_weight_falls_on_what_says_that_it_was_never_said(chat):
+    collator = Collator(tokenizer=chat, value_weight=5.0)
+    batch = collator([episode(user("A."), answer="You haven't told me that.", value="")], random.Random(0))
+    assert chat.decode(batch.labels[0][batch.label_weights[0] == 5.0].tolist()).strip() == "haven't told me"
+
+
+def test_ordinary_rows_end_together_and_are_compared_at_their_end(chat):
+    class Text:
+        rows = iter((OrdinaryRow(ids=tuple(range(70))), OrdinaryRow(ids=tuple(range(9)), first=7)))
+
+        def sample(self, rng: random.Random) -> OrdinaryRow:
+            return next(self.rows)
+
+    batch = Collator(tokenizer=chat, ordinary=Text(), ordinary_rows=2)([episode(*PASTS[0])], random.Random(0))
+    assert batch.ordinary_ids[:, -1].tolist() == [69, 8]
+    assert batch.ordinary_mask.sum(dim=1).tolist() == [70, 9]
+    assert batch.ordinary_compared.sum(dim=1).tolist() == [48, 2]
+    assert batch.ordinary_compared[1].nonzero().flatten().tolist() == [46, 47]
 
 
 def test_questions_of_one_past_share_one_written_row(collator):

@@ -81,7 +81,7 @@ def test_retention_is_zero_without_memory_and_the_kl_to_the_frozen_model_with_on
         assert retention(model, batch, torch.zeros_like(states)) == 0.0
         expected = []
         for row, length in enumerate(lengths):
-            ids = batch.ordinary_ids[row : row + 1, :length]
+            ids = batch.ordinary_ids[row : row + 1, -length:]
             state = states[:, row % states.shape[1]].unsqueeze(1)
             frozen = model(ids, write=False).logits[0].log_softmax(-1)
             loaded = model(ids, state=state, write=False).logits[0].log_softmax(-1)

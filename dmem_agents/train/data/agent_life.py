@@ -14,7 +14,7 @@ from typing import Any
 
 from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
-from dmem_agents.train.data.cast import Fact, draw_facts, draw_value
+from dmem_agents.train.data.cast import Fact, draw_facts, draw_untold, draw_value
 from dmem_agents.train.data.episode import Episode, episode
 from dmem_agents.train.data.splits import SPLITS, Split
 from dmem_agents.train.data.tables import ATTRIBUTES, wording
@@ -74,6 +74,8 @@ class AgentLife:
     """Lines of real dialogue that replace half of the distractors."""
     questions: int = 1
     """Most questions asked about one past in `conversation`: the drawn one, then plain ones about its other facts."""
+    untold: float = 0.0
+    """Probability that `conversation` also asks for something that was never said, often said of somebody else."""
     unseen_value: bool = False
     """Whether `sample` asks for values that training never has; not for the train split."""
     unseen_phrasing: bool = True
@@ -270,7 +272,11 @@ class _Draft:
         cell = self._cell(count, distractors, asked)
         first = _asked(written, question, answer, value, task=self.task, cell=cell)
         others = [fact for fact in told if fact is not asked]
-        return (first, *self._further(teller, others, written, count, distractors))
+        return (
+            first,
+            *self._further(teller, others, written, count, distractors),
+            *self._untold(teller, told, written, count, distractors),
+        )
 
     def _further(
         self, teller: Telling, facts: list[Fact], written: tuple[Message, ...], count: int, distractors: int
@@ -284,6 +290,28 @@ class _Draft:
                 cell = self._cell(count, distractors, fact)
                 found.append(_asked(written, question, answer, value, task="recall", cell=cell))
         return found
+
+    def _untold(
+        self, teller: Telling, told: tuple[Fact, ...], written: tuple[Message, ...], count: int, distractors: int
+    ) -> list[Episode]:
+        """Perhaps a question for what was never said."""
+        life = self.life
+        if not life.untold or self.rng.random() >= life.untold:
+            return []
+        keys = life.attributes or tuple(ATTRIBUTES)
+        fact = draw_untold(
+            self.rng, life.split, told, keys=keys, third_person=life.third_person, rivals=max(life.rivals, 0.5)
+        )
+        if fact is None:
+            return []
+        question, answer = self._about_untold(teller, fact)
+        cell = self._cell(count, distractors, fact)
+        return [_asked(written, question, answer, "", task="unknown", cell=cell)]
+
+    def _about_untold(self, teller: Telling, fact: Fact) -> tuple[str, str]:
+        """Question for what was never said, and its answer."""
+        question, _ = teller.ask(fact, self.rng.choice(teller.questions(fact)), "")
+        return question, self.rng.choice(wording.UNTOLD)
 
     def _cell(self, count: int, distractors: int, asked: Fact) -> dict[str, int | str | bool]:
         return {
@@ -311,8 +339,7 @@ class _Draft:
             request, answer = self.rng.choice(asked.attribute.uses(self.phrasings, third=third))
             return (*teller.ask(asked, request, answer), asked.value)
         if self.task == "unknown":
-            question, _ = teller.ask(asked, self.rng.choice(teller.questions(asked)), "")
-            return question, self.rng.choice(wording.UNTOLD), ""
+            return (*self._about_untold(teller, asked), "")
         if self.task == "acknowledge":
             return teller.state(asked), self.rng.choice(wording.ACKNOWLEDGEMENTS.of("train")), ""
         return self._recall(teller, asked)

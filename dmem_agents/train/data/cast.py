@@ -109,6 +109,30 @@ def draw_facts(
     return tuple(facts) if len(facts) == count else None
 
 
+def draw_untold(
+    rng: random.Random, split: Split, told: Sequence[Fact], *, keys: Sequence[str], third_person: float, rivals: float
+) -> Fact | None:
+    """A fact that could be told beside others and is not; its value is empty. None when chance led into a corner.
+
+    Args:
+        rng: Source of chance.
+        split: Whose people.
+        told: What is told; its people are known.
+        keys: Attributes to choose from.
+        third_person: Probability that the fact is about somebody else than the user.
+        rivals: Probability that it is an attribute that is told of somebody else.
+    """
+    people = list(dict.fromkeys(fact.owner for fact in told if fact.owner is not None))
+    for _ in range(_DRAWS):
+        rival = rng.choice(told) if told and rng.random() < rivals else None
+        attribute = rival.attribute if rival else ATTRIBUTES[rng.choice(keys)]
+        owner = _draw_owner(rng, split, people, 1.0 if rival and rival.owner is None else third_person)
+        fact = Fact(attribute=attribute, owner=owner, value="")
+        if _fits(fact, told, people):
+            return fact
+    return None
+
+
 def _draw_owner(rng: random.Random, split: Split, people: Sequence[Person], third_person: float) -> Person | None:
     """The user, somebody already there, or somebody new."""
     if rng.random() >= third_person:

@@ -89,6 +89,22 @@ def test_what_was_never_said_is_answered_honestly() -> None:
         assert made.value == ""
 
 
+def test_a_past_is_also_asked_for_what_it_says_of_somebody_else_only() -> None:
+    plain = AgentLife(tasks={"recall": 1.0}, facts=(1, 2), third_person=0.5, attributes=("city", "food", "job"))
+    life = dataclasses.replace(plain, untold=1.0)
+    of_another = 0
+    for seed in range(200):
+        *told, untold = life.conversation(random.Random(seed))
+        assert told == [*plain.conversation(random.Random(seed))]
+        assert untold.task == "unknown" and not untold.value
+        assert "haven't told me" in untold.target.content
+        same = [made for made in told if made.cell["attribute"] == untold.cell["attribute"]]
+        assert not any(made.cell["person"] == untold.cell["person"] == "user" for made in same)
+        assert untold.visible[-1].content not in {made.visible[-1].content for made in told}
+        of_another += bool(same)
+    assert 60 < of_another < 180
+
+
 def test_a_statement_of_something_new_is_acknowledged() -> None:
     for made in only("acknowledge", split="test"):
         (shown,) = made.visible
