@@ -304,8 +304,14 @@ def attach(backbone: PreTrainedModel, config: DeltaMemConfig, *, backbone_id: st
     """Give a backbone an untrained memory (initial values of `delta-mem.md` §2).
 
     Raises:
-        ConfigError: an unsupported family, layers that are not there, or a memory attached already.
+        ConfigError: an unsupported family, layers that are not there, a memory attached already, or a call inside
+            `torch.inference_mode()`.
     """
+    if torch.is_inference_mode_enabled():
+        raise ConfigError(
+            "Expected attach() outside torch.inference_mode(): parameters made inside it can be neither trained nor "
+            "watched for change. Attach first, then run under inference_mode()."
+        )
     return DeltaMemModel(backbone, config, backbone_id=backbone_id)
 
 

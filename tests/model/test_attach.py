@@ -370,6 +370,13 @@ def test_a_backbone_is_frozen_while_attached_and_only_the_adapter_trains() -> No
     assert {id(p) for p in model.parameters() if p.requires_grad} == own
 
 
+def test_attaching_inside_inference_mode_is_refused_and_leaves_the_backbone_plain() -> None:
+    backbone = tiny_model("llama")
+    with torch.inference_mode(), pytest.raises(ConfigError, match="Attach first"):
+        attach(backbone, DeltaMemConfig())
+    attach(backbone, DeltaMemConfig()).detach()
+
+
 def test_a_second_memory_on_one_backbone_is_refused_and_the_first_keeps_working() -> None:
     model = _attached()
     with torch.no_grad():

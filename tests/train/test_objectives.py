@@ -73,18 +73,22 @@ class FixedText:
 @pytest.mark.parametrize("first", [0, 3])
 def test_retention_is_zero_without_memory_and_the_kl_to_the_frozen_model_with_one(make_model, collator, first):
     model = make_model().eval()
-    batch = dataclasses.replace(collator, ordinary=FixedText(first), ordinary_rows=5)(EPISODES, random.Random(1))
+    half_online = dataclasses.replace(collator, ordinary=FixedText(first), ordinary_rows=5, online_share=0.5)
+    batch = half_online(EPISODES, random.Random(1))
     lengths = batch.ordinary_mask.sum(dim=1).tolist()
+    online = batch.ordinary_write_mask.any(dim=1).tolist()
     assert len(set(lengths)) > 1
+    assert len(set(online)) == 2
     with torch.no_grad():
         states = write_states(model, batch)
-        assert retention(model, batch, torch.zeros_like(states)) == 0.0
+        unwritten = dataclasses.replace(batch, ordinary_write_mask=torch.zeros_like(batch.ordinary_write_mask))
+        assert retention(model, unwritten, torch.zeros_like(states)) == 0.0
         expected = []
         for row, length in enumerate(lengths):
             ids = batch.ordinary_ids[row : row + 1, -length:]
             state = states[:, row % states.shape[1]].unsqueeze(1)
             frozen = model(ids, write=False).logits[0].log_softmax(-1)
-            loaded = model(ids, state=state, write=False).logits[0].log_softmax(-1)
+            loaded = model(ids, state=state, write=online[row]).logits[0].log_softmax(-1)
             expected.append((frozen.exp() * (frozen - loaded)).sum(-1)[first:].mean())
         kl = torch.stack(expected).mean()
         assert kl > 1e-4
