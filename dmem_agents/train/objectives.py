@@ -131,7 +131,7 @@ def distillation(model: DeltaMemModel, batch: TrainingBatch, logits: Tensor) -> 
 def retention(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
     """Mean over rows of the KL of the frozen model's next-token distribution to that under a state, nats per token.
 
-    Row i reads state i modulo their number; some rows with writes on, as in a live turn, the others with a frozen state.
+    Row i reads state i modulo their number; some with writes on, as in a live turn, the others with a frozen state.
     """
     ids, mask, kept = batch.ordinary_ids, batch.ordinary_mask, batch.ordinary_compared.shape[1]
     rows = torch.arange(len(mask), device=mask.device) % states.shape[1]

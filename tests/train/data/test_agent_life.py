@@ -96,7 +96,8 @@ def test_a_past_is_also_asked_for_what_it_says_of_somebody_else_only() -> None:
     for seed in range(200):
         *told, untold = life.conversation(random.Random(seed))
         assert told == [*plain.conversation(random.Random(seed))]
-        assert untold.task == "unknown" and not untold.value
+        assert untold.task == "unknown"
+        assert not untold.value
         assert "haven't told me" in untold.target.content
         same = [made for made in told if made.cell["attribute"] == untold.cell["attribute"]]
         assert not any(made.cell["person"] == untold.cell["person"] == "user" for made in same)
