@@ -4,7 +4,8 @@
 
 Each variant is trained from fresh weights on one fact of ten attributes (the recipe's first stage), then asked about
 held-out people in held-out phrasings. Finished variants are kept in `results/ablation.json`, a variant's checkpoints in
-`runs/ablation`: interrupted, the same command goes on where it was. The paper's own ablations: arXiv 2605.12357, §5.
+`runs/ablation`: interrupted, the same command goes on where it was. Commands with different variants may run side by
+side. The paper's own ablations: arXiv 2605.12357, §5.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from dmem_agents.train.trainer import train_adapter
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "smollm2-135m.toml"
 RUNS = Path("runs/ablation")
+RESULT = RESULTS / "ablation.json"
 SHIPPED: dict[str, Any] = {
     "num_state_heads": 4,
     "state_update_mode": "no_lambda",
@@ -95,6 +97,13 @@ def _recipe(name: str, steps: int) -> Recipe:
     )
 
 
+def _finished(settings: dict[str, Any]) -> dict[str, Any]:
+    if RESULT.exists():
+        earlier: dict[str, Any] = json.loads(RESULT.read_text("utf-8"))
+        return earlier
+    return {"circumstances": circumstances(), "settings": settings, "variants": {}}
+
+
 def main() -> None:
     """Run what is missing in `results/ablation.json`, one variant after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -104,19 +113,16 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.variants) - set(VARIANTS):
         parser.error(f"expected variants out of {list(VARIANTS)}, got {sorted(unknown)}")
-    path = RESULTS / "ablation.json"
     settings = {"steps": arguments.steps, "episodes": arguments.episodes}
-    result: dict[str, Any] = {"circumstances": circumstances(), "settings": settings, "variants": {}}
-    if path.exists():
-        earlier = json.loads(path.read_text("utf-8"))
-        if earlier["settings"] != settings:
-            parser.error(f"{path} was measured with {earlier['settings']}; give the same, or move it away")
-        result["variants"] = earlier["variants"]
+    if (earlier := _finished(settings))["settings"] != settings:
+        parser.error(f"{RESULT} was measured with {earlier['settings']}; give the same, or move it away")
     for name in arguments.variants or VARIANTS:
-        if name not in result["variants"]:
-            result["variants"][name] = run(name, steps=arguments.steps, episodes=arguments.episodes)
-            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        found = result["variants"][name]
+        if name not in _finished(settings)["variants"]:
+            found = run(name, steps=arguments.steps, episodes=arguments.episodes)
+            result = _finished(settings)  # read again: others may have finished meanwhile
+            result["variants"][name] = found
+            RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        found = _finished(settings)["variants"][name]
         print(f"{name:24} loss {found['answer_loss_last_50_steps']:.3f}  own {found['recall']['own']['rate']:.2f}")
 
 
