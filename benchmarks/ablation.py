@@ -19,18 +19,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.run import RESULTS, circumstances
 from dmem_agents.engine import Engine
 from dmem_agents.evaluate.recall import measure_recall
 from dmem_agents.layers.config import DeltaMemConfig
-from dmem_agents.model.attach import attach
+from dmem_agents.model.adapter import load_adapter
 from dmem_agents.model.loading import load_backbone
 from dmem_agents.tokenization import ChatTokenizer
 from dmem_agents.train.data import AgentLife
 from dmem_agents.train.recipe import Recipe
-from dmem_agents.train.trainer import train_adapter
+from dmem_agents.train.trainer import load_for_training, train_adapter
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "smollm2-135m.toml"
 RUNS = Path("runs/ablation")
@@ -65,11 +63,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def run(name: str, *, steps: int, episodes: int) -> dict[str, Any]:
     """Train one variant and measure it."""
     recipe = _recipe(name, steps)
-    backbone, tokenizer = load_backbone(None, device="cpu")
-    torch.manual_seed(recipe.optimisation.seed)
-    model = attach(backbone, recipe.memory)
+    trained, tokenizer = load_for_training(recipe, device="cpu")
     folder = RUNS / re.sub(r"\W+", "_", name)
-    train_adapter(recipe, model, tokenizer, folder, show_progress=sys.stderr.isatty())
+    adapter = train_adapter(recipe, trained, tokenizer, folder, show_progress=sys.stderr.isatty())
+    model = load_adapter(load_backbone(None, device="cpu")[0], adapter)
     state = json.loads((folder / f"checkpoint-{steps}" / "trainer_state.json").read_text("utf-8"))
     losses = [entry["answer"] for entry in state["log_history"] if "answer" in entry][-5:]
     life = AgentLife(split="validation", attributes=tuple(recipe.stages[0].life["attributes"]))

@@ -29,33 +29,17 @@ def train(
     device: DeviceOption = "auto",
 ) -> None:
     """Train an adapter. Run the same command again to go on after an interruption."""
-    import torch
-
-    from dmem_agents.model.adapter import load_adapter_tensors
-    from dmem_agents.model.attach import attach
-    from dmem_agents.model.loading import load_backbone
     from dmem_agents.tokenization import ChatTokenizer
-    from dmem_agents.train.compiled import compile_parts
     from dmem_agents.train.curve import CurveCallback
     from dmem_agents.train.recipe import Recipe
-    from dmem_agents.train.trainer import train_adapter
+    from dmem_agents.train.trainer import load_for_training, train_adapter
 
     plan = Recipe.load(recipe)
     if data is not None:
         plan = dataclasses.replace(plan, data_folder=str(data))
     if smoke:
         plan = _shortened(plan)
-    # torch's fused attention is slow backwards on a CPU: without it a step takes four fifths of the time.
-    attention = None if torch.cuda.is_available() else "eager"
-    backbone, tokenizer = load_backbone(plan.backbone or None, device=device, attn_implementation=attention)
-    if plan.optimisation.bf16:
-        backbone = backbone.bfloat16()
-    if plan.optimisation.compile:
-        compile_parts(backbone)
-    torch.manual_seed(plan.optimisation.seed)
-    model = attach(backbone, plan.memory)
-    if plan.start_from:
-        model.load_adapter_parameters(load_adapter_tensors(plan.start_from))
+    model, tokenizer = load_for_training(plan, device=device)
     recall = _recall(plan, model, ChatTokenizer(tokenizer))
     callback = CurveCallback(every_steps=plan.evaluate_every_steps, measure_recall=recall)
     folder = train_adapter(plan, model, tokenizer, output, callbacks=[callback], show_progress=sys.stderr.isatty())
