@@ -132,7 +132,9 @@ def load_for_training(recipe: Recipe, *, device: str = "auto") -> tuple[DeltaMem
         device: "auto" or a torch device.
 
     Raises:
-        ConfigError: a backbone or an adapter that can't be loaded.
+        ModelLoadError: the backbone can't be found or opened.
+        AdapterError: `start_from` can't be read or doesn't fit the backbone.
+        ConfigError: a device that is not there, or a memory that doesn't fit the backbone.
     """
     # torch's fused attention is slow backwards on a CPU: without it a step takes four fifths of the time.
     attention = None if torch.cuda.is_available() else "eager"
