@@ -29,6 +29,8 @@ class Item:
 
 _REPEATABLE_MESSAGES = 3
 """More than these a lossy memory can't be asked to repeat word for word."""
+_SINGLE_DISTRACTORS = 2
+"""Most turns that tell nothing where a step tells a single fact."""
 
 
 class CurriculumDataset(Dataset[Item]):
@@ -76,6 +78,8 @@ class CurriculumDataset(Dataset[Item]):
         life = self._life(stage)
         of_step = random.Random(f"{self.recipe.optimisation.seed}/step/{step}")
         facts, distractors = of_step.randint(*life.facts), of_step.randint(*life.distractors)
+        if of_step.random() < stage.single_share:
+            facts, distractors = 1, of_step.randint(0, _SINGLE_DISTRACTORS)
         drawn = dataclasses.replace(life, facts=(facts, facts), distractors=(distractors, distractors))
         return list(drawn.conversation(rng))
 

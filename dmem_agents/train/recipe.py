@@ -57,8 +57,15 @@ class Stage:
     """Optimiser steps."""
     life: Mapping[str, Any] = field(default_factory=dict)
     """Settings of `train.data.AgentLife`: facts, distractors, tasks and so on; the split is always train."""
+    single_share: float = 0.0
+    """Share of steps that tell one fact among at most two turns that tell nothing, whatever `life` says."""
     real_share: float = 0.0
     """Share of conversations from the real texts in `data_folder`."""
+
+    def __post_init__(self) -> None:
+        for name in ("single_share", "real_share"):
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise ConfigError(f"Expected a stage's {name} between 0 and 1; got {share}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -98,6 +98,21 @@ def test_conversations_of_one_step_are_told_equally_much():
     assert len(set().union(*steps)) > 2
 
 
+def test_a_share_of_the_steps_tells_a_single_fact():
+    life = {"facts": [3, 4], "distractors": [4, 5], "tasks": {"recall": 1.0}}
+    recipe = Recipe.from_dict({"stages": [{"steps": 40, "single_share": 0.5, "life": life}]})
+    cells = [item.episodes[0].cell for item in CurriculumDataset(recipe, conversations_per_step=1)]
+    singles = [cell["distractors"] for cell in cells if cell["facts"] == 1]
+    assert 10 < len(singles) < 30
+    assert set(singles) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", ["single_share", "real_share"])
+def test_a_share_is_no_percentage(name):
+    with pytest.raises(ConfigError, match=f"{name} between 0 and 1; got 30"):
+        Recipe.from_dict({"stages": [{"steps": 1, name: 30}]})
+
+
 def test_several_questions_are_asked_about_one_past():
     life = {"facts": [3, 3], "questions": 3, "tasks": {"recall": 1.0}}
     recipe = Recipe.from_dict({"stages": [{"steps": 8, "life": life}], "optimisation": {"reconstruct_share": 0.0}})
