@@ -48,7 +48,7 @@ _SESSION_ARGUMENTS = (
     *_MODEL_ARGUMENTS,
     *("store", "max_batch_size", "lease_ttl_seconds", "lease_timeout_seconds"),
 )
-_SAMPLING_ARGUMENTS = ("temperature", "top_p", "top_k", "seed")
+_SAMPLING_ARGUMENTS = ("temperature", "top_p", "top_k", "seed", "repetition_penalty")
 _TURN_ARGUMENTS = ("read_only", "context", "write_roles", "on_divergence", "require_agent")
 _FORM_ARGUMENTS = ("tools", "tool_choice", "parallel_tool_calls", "response_format")
 _CALL_ONLY = ("regenerate", *_FORM_ARGUMENTS)
@@ -127,6 +127,8 @@ class ChatModelSettings(MemoryHelpers, BaseModel):
     """Keep this many tokens; 0 keeps all."""
     seed: int | None = None
     """Equal seeds give equal answers; None draws one per call."""
+    repetition_penalty: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Above 1, tokens of the prompt and of the answer so far become less likely: against a small model's loops."""
     stop: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("stop", "stop_sequences"))
     """Texts that end the answer; they are not part of it. A single string will do. Also accepted as
     `stop_sequences`."""

@@ -33,6 +33,8 @@ class SamplingParams:
     """Keep this many tokens; 0 keeps all."""
     seed: int | None = None
     """Equal seeds give equal tokens whoever shares the batch; None draws one per request."""
+    repetition_penalty: float = 1.0
+    """Above 1, tokens of the prompt and of the answer so far become less likely; 1 changes nothing."""
 
     def __post_init__(self) -> None:
         _require_int("max_new_tokens", self.max_new_tokens, 1)
@@ -41,6 +43,8 @@ class SamplingParams:
             _require_int("seed", self.seed, -_MAX_SEED)
         if not math.isfinite(self.temperature) or self.temperature < 0:
             raise ConfigError(f"Expected temperature as a finite number from 0 on, got {self.temperature!r}.")
+        if not math.isfinite(self.repetition_penalty) or self.repetition_penalty <= 0:
+            raise ConfigError(f"Expected repetition_penalty as a number above 0, got {self.repetition_penalty!r}.")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"Expected top_p above 0 and at most 1, got {self.top_p!r}.")
 

@@ -37,6 +37,7 @@ class Row:
                 top_k=sampling.top_k,
                 top_p=sampling.top_p,
                 seed=sampling.seed,
+                repetition_penalty=sampling.repetition_penalty,
             )
 
     @property
@@ -51,7 +52,8 @@ class Row:
             DmemError: the scores, or the request's own callback or constraint failed; only this row is concerned.
         """
         constraint = self.request.constraint
-        token = self._sampler(scores if constraint is None else guarded(constraint.allowed, scores))
+        allowed = scores if constraint is None else guarded(constraint.allowed, scores)
+        token = self._sampler(allowed, self._seen())
         if constraint is not None:
             guarded(constraint.advance, token)
         if token in self.request.stop_ids:
@@ -64,6 +66,13 @@ class Row:
             self.finish_reason = "stop"
         elif self.request.sampling is not None and len(self.answer) >= self.request.sampling.max_new_tokens:
             self.finish_reason = "length"
+
+    def _seen(self) -> tuple[int, ...]:
+        """Ids before the next token, where its choice depends on them."""
+        sampling = self.request.sampling
+        if sampling is None or sampling.repetition_penalty == 1:
+            return ()
+        return (*self.request.prompt.input_ids, *self.answer)
 
     def fed(self, tokens: int) -> tuple[tuple[int, ...], tuple[bool, ...]]:
         """Ids and write mask of what the model has seen when `tokens` of the answer were fed."""

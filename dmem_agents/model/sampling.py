@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from dmem_agents.errors import EngineError
 
@@ -15,8 +22,8 @@ from dmem_agents.errors import EngineError
 class TokenSampler:
     """One request's way of choosing tokens, with a random generator of its own.
 
-    Scores are filtered on the CPU in float32: temperature, then top-k, then top-p, by transformers' own
-    processors. So the choice depends on this row's scores and seed alone, whatever its neighbours, the
+    Scores are filtered on the CPU in float32: repetition penalty, temperature, top-k, then top-p, by transformers'
+    own processors. So the choice depends on this row's scores and seed alone, whatever its neighbours, the
     device or the dtype.
 
     Args:
@@ -24,12 +31,18 @@ class TokenSampler:
         top_k: keep this many tokens; 0 keeps all.
         top_p: keep the smallest set of tokens with this much probability; 1 keeps all.
         seed: of the generator; None draws one.
+        repetition_penalty: scores of tokens seen before are divided by it, negative ones multiplied
+            (arXiv 1909.05858); 1 changes nothing.
     """
 
-    def __init__(self, *, temperature: float, top_k: int, top_p: float, seed: int | None) -> None:
+    def __init__(
+        self, *, temperature: float, top_k: int, top_p: float, seed: int | None, repetition_penalty: float = 1.0
+    ) -> None:
         self._greedy = temperature == 0
         self._processors = LogitsProcessorList()
         self._generator = torch.Generator()
+        if repetition_penalty != 1:
+            self._processors.append(RepetitionPenaltyLogitsProcessor(float(repetition_penalty)))
         if self._greedy:
             return
         if temperature != 1:
@@ -43,11 +56,12 @@ class TokenSampler:
         else:
             self._generator.manual_seed(seed)
 
-    def __call__(self, scores: Tensor) -> int:
+    def __call__(self, scores: Tensor, seen: Sequence[int] = ()) -> int:
         """The next token's id.
 
         Args:
             scores: `[V]` logits, any float dtype and device.
+            seen: ids before it, which the repetition penalty is about.
 
         Raises:
             EngineError: a score is NaN, so no choice would mean anything.
@@ -59,9 +73,11 @@ class TokenSampler:
                 "Expected numbers as the model's scores, got NaN. The weights or the agent's state are "
                 "broken, or the dtype overflows on this model: try dtype='float32'."
             )
-        if self._greedy:
+        if self._greedy and not self._processors:
             return best
-        no_history = cast("torch.LongTensor", torch.empty(1, 0, dtype=torch.long))
-        filtered = self._processors(no_history, cast("torch.FloatTensor", row.unsqueeze(0)))
+        history = cast("torch.LongTensor", torch.tensor([seen], dtype=torch.long))
+        filtered = self._processors(history, cast("torch.FloatTensor", row.unsqueeze(0)))
+        if self._greedy:
+            return int(torch.argmax(filtered[0]))
         probabilities = torch.softmax(filtered[0], dim=-1)
         return int(torch.multinomial(probabilities, 1, generator=self._generator))

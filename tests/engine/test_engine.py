@@ -27,6 +27,7 @@ from dmem_agents.errors import (
 from dmem_agents.model.attach import DeltaMemModel
 from dmem_agents.model.kv_cache import SlotCache
 from dmem_agents.state.memory_state import MemoryState, StateLayout
+from dmem_agents.testing.tiny_model import tiny_model
 
 MakePrompt = Callable[..., Prompt]
 MakeModel = Callable[..., DeltaMemModel]
@@ -153,6 +154,20 @@ def test_equal_seeds_give_equal_tokens_whoever_shares_the_batch(
     assert together(engine, others)[1].result(60).token_ids == alone.token_ids
     other_seed = SamplingParams(max_new_tokens=20, temperature=1.5, top_k=50, top_p=0.95, seed=12)
     assert engine.submit(request_for(sampling=other_seed)).result(60).token_ids != alone.token_ids
+
+
+def test_the_repetition_penalty_is_that_of_transformers(engine: Engine, make_prompt: MakePrompt) -> None:
+    prompt = list(range(5, 17))
+    request = GenerationRequest(
+        prompt=make_prompt(prompt, write=False),
+        state=MemoryState.zeros(engine.layout),
+        sampling=SamplingParams(max_new_tokens=16, repetition_penalty=1.6),
+        write=False,
+    )
+    expected = tiny_model("llama", attn_implementation="eager").generate(
+        torch.tensor([prompt]), max_new_tokens=16, do_sample=False, repetition_penalty=1.6, eos_token_id=None
+    )[0, len(prompt) :]
+    assert engine.submit(request).result(60).token_ids == tuple(expected.tolist())
 
 
 def test_without_a_seed_answers_vary(engine: Engine, request_for: Request) -> None:
@@ -449,6 +464,8 @@ def test_states_from_the_engine_can_take_part_in_training(engine: Engine, reques
         {"top_p": 0.0},
         {"top_p": 1.1},
         {"top_k": -1},
+        {"repetition_penalty": 0.0},
+        {"repetition_penalty": float("inf")},
         {"seed": 1.5},
         {"seed": 2**63},
     ],

@@ -43,6 +43,15 @@ def test_a_low_temperature_sharpens() -> None:
     assert drawn(temperature=0.5).count(0) > drawn(temperature=1.0).count(0) > drawn(temperature=3.0).count(0)
 
 
+def test_a_repetition_penalty_lowers_what_was_seen_whatever_its_sign() -> None:
+    greedy = TokenSampler(temperature=0, top_k=0, top_p=1.0, seed=None, repetition_penalty=2.0)
+    assert greedy(torch.tensor([3.0, 2.0, 1.0])) == 0
+    assert greedy(torch.tensor([3.0, 2.0, 1.0]), seen=[0]) == 1
+    assert greedy(torch.tensor([-2.0, -1.5, -4.0]), seen=[1, 1]) == 0
+    sampled = TokenSampler(temperature=1.0, top_k=1, top_p=1.0, seed=0, repetition_penalty=2.0)
+    assert sampled(torch.tensor([3.0, 2.0, 1.0]), seen=[0]) == 1
+
+
 def test_the_same_seed_draws_the_same_tokens_for_any_float_dtype() -> None:
     scores = torch.tensor([0.5, 1.0, 1.5, 2.0])  # exact in bfloat16
     draws = []

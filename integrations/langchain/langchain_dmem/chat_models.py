@@ -318,7 +318,7 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         names = ("adapter", "agent_id", "context", "write_roles", "read_only", "temperature", "max_tokens")
-        more = ("top_p", "top_k", "seed", "stop")
+        more = ("top_p", "top_k", "seed", "repetition_penalty", "stop")
         return {"model": self._model_name()} | {name: getattr(self, name) for name in (*names, *more)}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
