@@ -2,11 +2,11 @@
 
     python -m benchmarks.ablation [--steps 400] [--episodes 100] [VARIANT ...]
 
-Each variant is trained from fresh weights on one fact of four attributes, half of the rows repeating what was told, then
-asked about held-out people: how much likelier the answer is under the own state than under a stranger's, which tells
-variants apart before any of them answers right, and how often the value is in a greedy answer. Finished variants are kept in
-`results/ablation.json`, a variant's checkpoints in `runs/ablation`: interrupted, the same command goes on where it was.
-Commands with different variants may run side by side. The paper's own ablations: arXiv 2605.12357, §5.
+Each variant is trained from fresh weights on one fact of four attributes, half of the rows repeating what was told,
+then asked about held-out people: how much likelier an answer is under the own state than under a stranger's, which
+tells variants apart before any of them answers right, and how many greedy answers hold the value. Finished variants
+are kept in `results/ablation.json`, a variant's checkpoints in `runs/ablation`: interrupted, the same command goes on
+where it was. Commands with different variants may run side by side. The paper's own ablations: arXiv 2605.12357, §5.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import write_ablation
 from benchmarks.run import RESULTS, circumstances
 from dmem_agents.engine import Engine
 from dmem_agents.evaluate.likelihood import GoldEpisode, measure_likelihood
@@ -80,19 +81,19 @@ def run(name: str, *, steps: int, episodes: int) -> dict[str, Any]:
     asked = [life.recall_episode(rng, facts=1, distractors=0) for _ in range(episodes)]
     chat = ChatTokenizer(tokenizer)
     gold = [
-        GoldEpisode(written=e.written, question=e.visible[0].content, answer=e.target.content, kind=str(e.cell["attribute"]))
+        GoldEpisode(written=e.written, question=e.visible[0].content, answer=e.target.content, kind="recall")
         for e in asked
     ]
     likelihood = measure_likelihood(model.eval(), chat, gold, batch_size=16)
     with Engine(model, max_batch_size=16) as engine:
-        found = measure_recall(engine, chat, asked, controls=("own", "stranger"))
+        found = measure_recall(engine, chat, asked, controls=("own",))
     return {
         "settings": VARIANTS[name],
         "parameters": sum(tensor.numel() for tensor in model.adapter_parameters().values()),
         "answer_loss_last_50_steps": round(sum(losses) / len(losses), 3),
         "nll": likelihood["nll"],
         "stranger_minus_own": likelihood["stranger_minus_own"],
-        "recall": found["controls"],
+        "recall": found["controls"]["own"],
     }
 
 
@@ -106,6 +107,7 @@ def _recipe(name: str, steps: int) -> Recipe:
         start_from="",
         objectives=dataclasses.replace(recipe.objectives, retention=0.0),
         optimisation=dataclasses.replace(recipe.optimisation, reconstruct_share=RECONSTRUCT_SHARE),
+        rendering=dataclasses.replace(recipe.rendering, preamble_share=0.0, online_share=0.0),
         save_every_steps=min(50, steps),
     )
 
@@ -141,9 +143,11 @@ def main() -> None:
             found = run(name, steps=arguments.steps, episodes=arguments.episodes)
             result = _result(settings)
             result["variants"][name] = found
+            result["variants"] = {name: result["variants"][name] for name in VARIANTS if name in result["variants"]}
             RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        gain, own = found["stranger_minus_own"], found["recall"]["own"]
-        print(f"{name:24} stranger − own {gain['value']:.3f} nats  own {own['rate']:.2f}")
+            write_ablation()
+        gain, recall = found["stranger_minus_own"]["value"], found["recall"]["rate"]
+        print(f"{name:24} stranger − own {gain:.3f} nats  recall {recall:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The table and the plots of `results/speed.json` and `results/soak.json`, in `docs/benchmarks.md` and beside it.
+"""The tables and plots of results: speed and soak in `docs/benchmarks.md`, the ablation in `docs/training.md`.
 
-python -m benchmarks.report     draws them anew; `benchmarks.run` does so at its end
+python -m benchmarks.report     draws them anew; `benchmarks.run` and `benchmarks.ablation` do so at their end
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 PLOTS = PAGE.with_suffix("")
+TRAINING = PAGE.with_stem("training")
 _BEGIN, _END = "<!-- table: written by benchmarks.report -->", "<!-- end of the table -->"
 _OURS, _OTHER, _LIGHT = "#2a6f97", "#bc4b51", "#a9a9a9"
 
@@ -22,14 +23,43 @@ def write_report() -> None:
     speed = json.loads((RESULTS / "speed.json").read_text(encoding="utf-8"))
     soak = RESULTS / "soak.json"
     found = json.loads(soak.read_text(encoding="utf-8")) if soak.exists() else None
-    text = PAGE.read_text(encoding="utf-8")
-    before, after = text.split(_BEGIN)[0], text.split(_END)[1]
-    PAGE.write_text(f"{before}{_BEGIN}\n\n{table(speed, found)}\n{_END}{after}", encoding="utf-8")
+    _write_table(PAGE, table(speed, found))
     PLOTS.mkdir(exist_ok=True)
     drawings = {"turns": _draw_turns, "concurrency": _draw_concurrency, "memory": _draw_memory, "parts": _draw_parts}
     for name, draw in drawings.items():
         if name in speed and speed[name]["series"]:
             draw(speed[name]["series"][name], PLOTS / f"{name}.png")
+    write_ablation()
+
+
+def write_ablation() -> None:
+    """Write the ablation's table into its page and draw its plot, from the variants measured so far."""
+    result = json.loads((RESULTS / "ablation.json").read_text(encoding="utf-8"))
+    _write_table(TRAINING, ablation_table(result))
+    _draw_ablation(result["variants"], RESULTS / "ablation.png")
+
+
+def _write_table(page: Path, rows: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    before, after = text.split(_BEGIN)[0], text.split(_END)[1]
+    page.write_text(f"{before}{_BEGIN}\n\n{rows}\n{_END}{after}", encoding="utf-8")
+
+
+def ablation_table(result: dict[str, Any]) -> str:
+    """One row a variant: nats per token of held-out answers, and how many greedy answers hold the value."""
+    lines = [
+        "| variant | parameters | NLL, own state | a stranger's | difference (95 %) | answered (95 %) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, found in result["variants"].items():
+        nll, gain, recall = found["nll"], found["stranger_minus_own"], found["recall"]
+        low, high = gain["bootstrap_95"]
+        least, most = (round(100 * x) for x in recall["wilson_95"])
+        lines.append(
+            f"| {name} | {found['parameters']:,} | {nll['own']:.2f} | {nll['stranger']:.2f} "
+            f"| {gain['value']:.2f} ({low:.2f} to {high:.2f}) | {100 * recall['rate']:.0f} % ({least}–{most}) |"
+        )
+    return "\n".join([*lines, ""])
 
 
 def table(speed: dict[str, Any], soak: dict[str, Any] | None) -> str:
@@ -155,6 +185,22 @@ def _draw_parts(parts: dict[str, float], path: Path) -> None:
     axes.bar_label(bars, fmt="%.1f", padding=3)
     axes.margins(x=0.12)
     axes.grid(visible=False)
+    figure.savefig(path, dpi=120)
+
+
+def _draw_ablation(variants: dict[str, Any], path: Path) -> None:
+    figure, axes = _axes(
+        "What a memory has learnt after the same short training",
+        "NLL of held-out answers, a stranger's state − own (nats per token, 95 %)",
+        "",
+    )
+    gains = [found["stranger_minus_own"] for found in variants.values()]
+    values = [gain["value"] for gain in gains]
+    below = [gain["value"] - gain["bootstrap_95"][0] for gain in gains]
+    above = [gain["bootstrap_95"][1] - gain["value"] for gain in gains]
+    axes.errorbar(values, list(variants), xerr=[below, above], fmt="o", color=_OURS, capsize=2)
+    axes.axvline(0, color=_LIGHT)
+    axes.invert_yaxis()
     figure.savefig(path, dpi=120)
 
 
