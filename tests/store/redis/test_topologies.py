@@ -121,7 +121,7 @@ def test_a_commit_waits_for_the_replica_that_takes_over(folder: Path, kind: str)
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("size", [10, 100_000])
 def test_a_commit_is_acknowledged_once_so_many_replicas_have_it(folder: Path, kind: str, size: int) -> None:
-    options = "wait_replicas=1&wait_seconds=0.3&socket_timeout=5"
+    options = "wait_replicas=1&wait_seconds=2&socket_timeout=5"
     with replicated(folder / secrets.token_hex(4)) as (url, _, replica):
         opened = RedisStateStore if kind == "sync" else lambda at: BlockingStore(AsyncRedisStateStore(at))
         with opened(f"{url}?{options}") as store, replica.client() as following:
