@@ -158,7 +158,7 @@ class Collator:
     join_share: float = 0.3
     """How often a user message shares its turn with the one before, as when several are absorbed at once."""
     value_weight: float = 1.0
-    """Weight of the answer's value tokens, or of "haven't told me", against its other tokens."""
+    """Weight of an answer's value tokens, or of "haven't told me", and of its first word, against its other tokens."""
     max_tokens: int = 2048
     """Longest conversation or question, in tokens."""
     pad_id: int = 0
@@ -300,15 +300,21 @@ class Collator:
         return self.tokenizer.render([*system, *episode.written, *asked], add_generation_prompt=True).input_ids
 
     def _weights(self, answer: Sequence[int], value: str) -> list[float]:
-        """`value_weight` on every token that holds a part of the value, 1 elsewhere."""
-        if self.value_weight == 1.0 or not value:
+        """`value_weight` on every token that holds a part of the value or of the first word, 1 elsewhere.
+
+        The first word decides whether an answer holds a value ("Your …", "You haven't …").
+        """
+        text = self.tokenizer.decode(answer)
+        start = text.find(value)
+        if self.value_weight == 1.0 or not value or start < 0:
             return [1.0] * len(answer)
+        word = len(text.split(maxsplit=1)[0])
         ends = [len(self.tokenizer.decode(answer[: i + 1])) for i in range(len(answer))]
-        start = self.tokenizer.decode(answer).find(value)
-        if start < 0:
-            return [1.0] * len(answer)
-        inside = (begin < start + len(value) and end > start for begin, end in zip([0, *ends], ends, strict=False))
-        return [self.value_weight if hit else 1.0 for hit in inside]
+        heavy = (
+            begin < word or (begin < start + len(value) and end > start)
+            for begin, end in zip([0, *ends], ends, strict=False)
+        )
+        return [self.value_weight if hit else 1.0 for hit in heavy]
 
     def _check_length(self, length: int, what: str) -> None:
         if length > self.max_tokens:

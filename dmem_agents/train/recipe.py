@@ -79,7 +79,7 @@ class Rendering:
     join_share: float = 0.3
     """Share of user messages absorbed in one turn with the one before."""
     value_weight: float = 1.0
-    """Loss weight of the value's tokens."""
+    """Loss weight of the value's tokens and of an answer's first word."""
     retention_rows: int = 2
     """Rows of ordinary text per micro-batch, for the `retention` objective."""
     retention_tokens: int = 64

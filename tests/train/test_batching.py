@@ -73,19 +73,18 @@ def test_labels_are_the_answer_and_its_end_and_nothing_else(collator):
     )
 
 
-def test_value_weight_falls_on_the_tokens_of_the_value_alone(chat):
+def test_value_weight_falls_on_the_value_and_on_the_first_word_alone(chat):
     collator = Collator(tokenizer=chat, value_weight=5.0, preamble_share=1.0)
-    batch = collator([episode(user("A."), answer="In Oslo.", value="Oslo")], random.Random(0))
-    heavy = batch.labels[0][batch.label_weights[0] == 5.0].tolist()
-    assert "Oslo" in chat.decode(heavy)
-    assert "In" not in chat.decode(heavy)
+    batch = collator([episode(user("A."), answer="He is in Oslo now.", value="Oslo")], random.Random(0))
+    heavy = chat.decode(batch.labels[0][batch.label_weights[0] == 5.0].tolist())
+    assert heavy == "HeOslo"
     assert set(batch.label_weights[0].tolist()) == {1.0, 5.0}
 
 
 def test_value_weight_falls_on_what_says_that_it_was_never_said(chat):
     collator = Collator(tokenizer=chat, value_weight=5.0)
     batch = collator([episode(user("A."), answer="You haven't told me that.", value="")], random.Random(0))
-    assert chat.decode(batch.labels[0][batch.label_weights[0] == 5.0].tolist()).strip() == "haven't told me"
+    assert chat.decode(batch.labels[0][batch.label_weights[0] == 5.0].tolist()) == "Youhaven't told me"
 
 
 def test_ordinary_rows_end_together_and_are_compared_at_their_end(chat):
