@@ -12,7 +12,7 @@ import typer
 from dmem_agents.cli.console import moment, print_table, printable, size
 from dmem_agents.cli.options import StoreOption
 from dmem_agents.cli.stored import load_agent, opened_store, read_agent
-from dmem_agents.errors import ConfigError
+from dmem_agents.errors import ConfigError, StateError
 
 app = typer.Typer(no_args_is_help=True, help="List, show, forget, export and import stored agents.")
 
@@ -30,7 +30,11 @@ def list_agents(
     rows: list[dict[str, Any]] = []
     with opened_store(store) as records:
         for agent_id in sorted(set(records.list_agents(prefix))):
-            stored = records.load(agent_id)
+            try:
+                stored = records.load(agent_id)
+            except StateError as error:
+                rows.append({"agent": agent_id, "version": None, "record_bytes": None, "unreadable": str(error)})
+                continue
             if stored is not None:  # it may have been forgotten meanwhile
                 rows.append({"agent": agent_id, "version": stored.version, "record_bytes": len(stored.data)})
     if as_json:
@@ -39,8 +43,15 @@ def list_agents(
     elif not rows:
         typer.echo("No agents are stored here" + (f" whose id begins with {prefix!r}." if prefix else "."))
     else:
-        cells = [[printable(r["agent"]), str(r["version"]), size(r["record_bytes"])] for r in rows]
+        cells = [
+            [printable(r["agent"]), "-", "unreadable"]
+            if "unreadable" in r
+            else [printable(r["agent"]), str(r["version"]), size(r["record_bytes"])]
+            for r in rows
+        ]
         print_table(f"{len(rows)} agents", ["agent", "version", "record"], cells, right=["version", "record"])
+        if unreadable := sum("unreadable" in row for row in rows):
+            typer.echo(f"{unreadable} records don't open. `dmem agents doctor` says why.", err=True)
 
 
 @app.command("show")
@@ -89,11 +100,16 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     store: StoreOption = None,
 ) -> None:
-    """Delete all that is stored of an agent. Asks first."""
+    """Delete all that is stored of an agent, also when its record does not open. Asks first."""
+    shown = printable(agent_id)
     with opened_store(store) as records:
-        stored = load_agent(records, agent_id)
-        shown = printable(agent_id)
-        if not yes and not typer.confirm(f"Delete the memory of agent {shown!r}, version {stored.version}?", err=True):
+        try:
+            version = load_agent(records, agent_id).version
+            question = f"Delete the memory of agent {shown!r}, version {version}?"
+        except StateError as error:
+            typer.echo(str(error), err=True)
+            question = f"Delete the memory of agent {shown!r} all the same?"
+        if not yes and not typer.confirm(question, err=True):
             typer.echo("Nothing was deleted.", err=True)
             raise typer.Exit(1)
         records.delete(agent_id)

@@ -31,8 +31,9 @@ def migrate(
             if moved.outcome in ("differs", "unreadable"):
                 typer.echo(f"{printable(moved.agent_id)}: {moved.outcome} {moved.text}".rstrip(), err=True)
     typer.echo(", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "There are no agents here.")
-    if counts["differs"] or counts["unreadable"]:
+    if counts["differs"]:
         typer.echo("Those that differ were left; --replace writes over them.", err=True)
+    if counts["differs"] or counts["unreadable"]:
         raise typer.Exit(1)
 
 

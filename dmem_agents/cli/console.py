@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from unicodedata import category
 
 from rich import box
 from rich.console import Console
@@ -13,6 +14,8 @@ from rich.text import Text
 
 PIPE_WIDTH = 120
 """Columns of a table that goes into a pipe or a file."""
+
+_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 
 
 def console() -> Console:
@@ -49,8 +52,11 @@ def printable(text: str, *, limit: int = 200) -> str:
 
 
 def safe_lines(text: str) -> str:
-    """An answer's text as a terminal may show it: line ends and tabs stay, other control characters go."""
-    return "".join(c for c in text if c in "\n\t" or c.isprintable())
+    """An answer's text as a terminal may show it: line ends and tabs stay, other control characters go.
+
+    So do lone surrogates and the characters that turn the direction of the text around them.
+    """
+    return "".join(c for c in text if c in "\n\t" or not (category(c) in ("Cc", "Cs") or c in _TURNING))
 
 
 def size(size_bytes: int) -> str:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import typer
 
@@ -25,6 +26,7 @@ from dmem_agents.errors import AdapterError, ConfigError
 
 if TYPE_CHECKING:
     from dmem_agents.model.loading import LoadedModel
+    from langchain_dmem import DeltaMemLLM
 
 ASK_COMMAND = "demo-ask"
 """The hidden command that runs in the demo's second process."""
@@ -76,6 +78,7 @@ def demo(store: StoreOption = None, model: ModelOption = None, adapter: AdapterO
             "The demo needs a store that two processes share; memory:// lives in one. Leave --store and "
             "DMEM_STORE out for an SQLite file, or name a redis:// or sqlite:/// store."
         )
+    _chat_model_class()
     chosen = {"model": model, "adapter": adapter if model else str(demo_adapter(adapter))}
     with _shared_store(store) as url:
         _tell(chosen, url)
@@ -106,10 +109,9 @@ def demo_adapter(chosen: str | None) -> str | Path:
 
 def answer_questions() -> None:
     """The demo's second process: questions as JSON on stdin, answers as JSON on stdout."""
-    from langchain_dmem import DeltaMemLLM
-
+    chat_model = _chat_model_class()
     task = json.load(sys.stdin)
-    llm = DeltaMemLLM(**task["llm"], read_only=True, max_tokens=ANSWER_TOKENS)
+    llm = chat_model(**task["llm"], read_only=True, max_tokens=ANSWER_TOKENS)
     answers = []
     for ask in task["asks"]:
         message = llm.invoke(ask["question"], agent_id=ask["agent_id"])
@@ -118,12 +120,29 @@ def answer_questions() -> None:
     typer.echo(json.dumps(answers))
 
 
+def _chat_model_class() -> type[DeltaMemLLM]:
+    """The LangChain class that the demo shows.
+
+    Raises:
+        ConfigError: LangChain is not installed.
+    """
+    try:
+        from langchain_dmem import DeltaMemLLM
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "langchain_core":
+            raise
+        raise ConfigError(
+            "The demo needs LangChain, which is not installed: pip install 'dmem-agents[langchain]'."
+        ) from error
+    return DeltaMemLLM
+
+
 @contextmanager
 def _shared_store(url: str | None) -> Iterator[str]:
     """The store's URL, with nothing in it of an earlier demo; a file of our own is removed at the end."""
     if url is None:
         with tempfile.TemporaryDirectory(prefix="dmem-demo-") as folder:
-            yield f"sqlite:///{folder}/agents.db"
+            yield f"sqlite:///{quote(folder)}/agents.db"
         return
     from dmem_agents.store.opening import open_store
 
@@ -138,12 +157,11 @@ def _tell(chosen: dict[str, str | None], url: str) -> None:
     typer.echo("Loading the model ...", err=True)
     from dmem_agents.model.loading import load_model
     from dmem_agents.session import MemorySession, SessionConfig
-    from langchain_dmem import DeltaMemLLM
 
     loaded = load_model(chosen["model"], chosen["adapter"])
     rows: list[list[str]] = []
     with MemorySession(SessionConfig(store=url), loaded=loaded) as session:
-        llm = DeltaMemLLM(session=session, max_tokens=ANSWER_TOKENS)
+        llm = _chat_model_class()(session=session, max_tokens=ANSWER_TOKENS)
         for character in CHARACTERS:
             own, history = llm.for_agent(character.agent_id), []
             for said in character.told:

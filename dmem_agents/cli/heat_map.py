@@ -75,8 +75,13 @@ def write_figure(figure: Figure, path: Path) -> None:
         # An agent id may hold characters that the font lacks: they are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format=path.suffix.lower().lstrip("."), dpi=DPI, facecolor="white")
+    scratch = path.with_name(path.name + ".part")
     try:
-        path.write_bytes(buffer.getvalue())
+        try:
+            scratch.write_bytes(buffer.getvalue())
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
             f"The picture can't be written to {path}: {error.strerror}. Name another file with -o."

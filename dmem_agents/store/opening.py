@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import platformdirs
 
@@ -110,7 +110,7 @@ def _split(url: str) -> tuple[str, str]:
 def default_store_url() -> str:
     """The SQLite file in the user's data folder that agents live in when no store is named."""
     folder = Path(platformdirs.user_data_dir("dmem-agents", appauthor=False))
-    return f"sqlite:///{folder / 'agents.db'}"
+    return f"sqlite:///{quote(str(folder / 'agents.db'))}"
 
 
 def _open_local(scheme: str, rest: str) -> StateStore:

@@ -8,7 +8,6 @@ what is written, all of them open what is read, so that keys are changed without
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -33,6 +32,7 @@ MAX_PROTECTED_BYTES: Final = MAX_SEALED_BYTES - 512
 """No protected record is larger, in bytes: the rest is for the seal around it."""
 
 _NONCE_BYTES = 12
+_ADVICE = '`KeyRing.new_line("2026-11")` makes a line for a key file.'
 
 
 class KeyRing:
@@ -47,12 +47,12 @@ class KeyRing:
 
     def __init__(self, keys: dict[str, bytes]) -> None:
         if not keys:
-            raise ConfigError("Expected at least one key. `KeyRing.new_line()` makes one.")
-        for name, key in keys.items():
-            if not re.fullmatch("[A-Za-z0-9._-]{1,64}", name) or len(key) != KEY_BYTES:
+            raise ConfigError(f"Expected at least one key. {_ADVICE}")
+        for number, (name, key) in enumerate(keys.items(), start=1):
+            if not _usable(name, key):  # the name is not shown: it may be a key that stands in the wrong place
                 raise ConfigError(
-                    f"Expected keys of {KEY_BYTES} bytes under names of letters, digits, `.`, `_` and `-`; "
-                    f"{name!r:.70} is none."
+                    f"Expected keys of {KEY_BYTES} bytes under names of up to 64 letters, digits, `.`, `_` and `-`; "
+                    f"number {number} is not. {_ADVICE}"
                 )
         self._keys = dict(keys)
         self.active = next(iter(keys))
@@ -63,19 +63,26 @@ class KeyRing:
         """The keys in a file: a line `name base64` each, the active one first; `#` begins a comment.
 
         Raises:
-            ConfigError: the file can't be read, or a line is no key.
+            ConfigError: the file can't be read, or a line is no key. The text names the line and shows nothing of it.
         """
-        keys: dict[str, bytes] = {}
         try:
             lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-            for line in lines:
-                name, _, text = line.partition("#")[0].strip().partition(" ")
-                if name:
-                    keys[name] = base64.b64decode(text.strip(), validate=True)
         except OSError as error:
             raise ConfigError(f"The key file {path} can't be read: {error.strerror}.") from error
-        except (binascii.Error, UnicodeDecodeError):
-            raise ConfigError(f"Expected lines of a name and a key in base64 in {path}; one is none.") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"Expected the key file {path} to be text in UTF-8, got something else.") from None
+        keys: dict[str, bytes] = {}
+        for number, line in enumerate(lines, start=1):
+            words = line.partition("#")[0].strip().split(None, 1)
+            if not words:
+                continue
+            name, key = words[0], _decoded(words[-1])
+            if len(words) < 2 or not _usable(name, key):
+                raise ConfigError(
+                    f"Expected a name and a key of {KEY_BYTES} bytes in base64 on line {number} of {path}, "
+                    f"got something else. {_ADVICE}"
+                )
+            keys[name] = key
         return cls(keys)
 
     @staticmethod
@@ -219,6 +226,18 @@ class _ProtectingPlans(StorePlans):
         check_agent_id(agent_id)
         parts = (self._protection.kind.encode(), self._namespace.encode("utf-8", "surrogatepass"), agent_id.encode())
         return b"".join(len(part).to_bytes(4, "big") + part for part in parts) + version.to_bytes(8, "big")
+
+
+def _usable(name: str, key: bytes) -> bool:
+    return re.fullmatch("[A-Za-z0-9._-]{1,64}", name) is not None and len(key) == KEY_BYTES
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes of a text in base64; none when it is something else."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def _framed(kind: str, key_name: str, nonce: bytes, body: bytes) -> bytes:

@@ -20,9 +20,10 @@ class Moved:
 
     agent_id: str
     outcome: Outcome
-    """`differs`: the target has another record under that id, which was left."""
+    """`differs`: the target has another record under that id, which was left. `unreadable`: the record in the source
+    or in the target doesn't open, or the target has no room for it; nothing was written."""
     text: str = ""
-    """Why it is unreadable."""
+    """Why it is unreadable, and that it is the target if it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,12 @@ def migrate(source: StateStore, target: StateStore, *, prefix: str = "", replace
         except StateError as error:
             yield Moved(agent_id=agent_id, outcome="unreadable", text=str(error))
             continue
-        yield Moved(agent_id=agent_id, outcome=_copied(target, agent_id, record.data if record else None, replace))
+        try:
+            outcome = _copied(target, agent_id, record.data if record else None, replace)
+        except StateError as error:
+            yield Moved(agent_id=agent_id, outcome="unreadable", text=f"in the target: {error}")
+            continue
+        yield Moved(agent_id=agent_id, outcome=outcome)
 
 
 def examine(store: StateStore, check: Callable[[str, bytes], object], *, prefix: str = "") -> Iterator[Finding]:

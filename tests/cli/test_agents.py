@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from dmem_agents.store import open_store
+from dmem_agents.store.protection import KeyRing
+
 Run = Callable[..., Any]
 
 
@@ -159,3 +162,43 @@ def test_a_damaged_record_is_an_error_that_names_the_agent_and_leaves_it(dmem: R
     assert result.exit_code == 1
     assert "agent 'broken'" in result.stderr
     assert filled.versions()["broken"] == 1
+
+
+@pytest.fixture
+def unreadable(filled: Any, tmp_path: Path) -> str:
+    """The URL of `filled` as a signed store, which opens neither of its agents, with `carol`, whom it opens."""
+    (tmp_path / "keys").write_text(KeyRing.new_line("k"))
+    url = f"{filled.url}?signing_keys={tmp_path}/keys"
+    with open_store(url) as store:
+        store.commit("carol", b"1", expected=None)
+    return url
+
+
+def test_list_shows_what_does_not_open_as_unreadable_beside_the_rest(dmem: Run, unreadable: str) -> None:
+    result = dmem("agents", "list", "--store", unreadable)
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["3", "agents"] in lines
+    assert ["alice", "-", "unreadable"] in lines
+    assert ["carol", "1", "1", "B"] in lines
+    assert result.stderr == "2 records don't open. `dmem agents doctor` says why.\n"
+    rows = [json.loads(line) for line in dmem("agents", "list", "--json", "--store", unreadable).stdout.splitlines()]
+    assert [(row["agent"], row["version"], row["record_bytes"]) for row in rows] == [
+        ("alice", None, None),
+        ("bob [red]", None, None),
+        ("carol", 1, 1),
+    ]
+    assert ["not protected" in row.get("unreadable", "") for row in rows] == [True, True, False]
+
+
+def test_forget_says_why_an_agent_does_not_open_and_deletes_it_after_a_yes(
+    dmem: Run, filled: Any, unreadable: str
+) -> None:
+    refused = dmem("agents", "forget", "alice", "--store", unreadable, input="n\n")
+    assert refused.exit_code == 1
+    assert "Record of agent 'alice', version 2, is not protected by" in refused.stderr
+    assert "Delete the memory of agent 'alice' all the same?" in refused.stderr
+    assert "alice" in filled.versions()
+    assert dmem("agents", "forget", "alice", "--store", unreadable, input="y\n").exit_code == 0
+    assert dmem("agents", "forget", "bob [red]", "--yes", "--store", unreadable).exit_code == 0
+    assert filled.versions() == {"carol": 1}

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dmem_agents.store import open_store
+from dmem_agents.store.protection import KeyRing
+
 Run = Callable[..., Any]
 
 
@@ -37,6 +40,21 @@ def test_migrate_copies_and_says_what_differs(dmem: Run, filled: Any, tmp_path: 
     assert dmem("agents", "migrate", "--to", other, "--store", filled.url).stdout == "2 copied\n"
     again = dmem("agents", "migrate", "--to", other, "--store", filled.url)
     assert (again.exit_code, again.stdout) == (0, "2 there already\n")
+
+
+def test_migrate_offers_to_write_over_only_what_differs(dmem: Run, filled: Any, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(KeyRing.new_line("k"))
+    unreadable = f"{filled.url}?signing_keys={tmp_path}/keys"
+    other = f"sqlite:///{tmp_path}/other.db"
+    result = dmem("agents", "migrate", "--to", other, "--store", unreadable)
+    assert (result.exit_code, result.stdout) == (1, "2 unreadable\n")
+    assert "alice: unreadable Record of agent 'alice', version 2, is not protected" in result.stderr
+    assert "--replace" not in result.stderr
+    with open_store(other) as store:
+        store.commit("alice", b"its own", expected=None)
+    result = dmem("agents", "migrate", "--to", other, "--store", filled.url)
+    assert (result.exit_code, result.stdout) == (1, "1 differs, 1 copied\n")
+    assert "--replace" in result.stderr
 
 
 def test_the_doctor_names_what_is_wrong_and_changes_nothing(dmem: Run, filled: Any) -> None:

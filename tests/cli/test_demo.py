@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from dmem_agents.cli.demo import Answer, Finding, conclude, demo_adapter
 from dmem_agents.cli.demo_script import CHARACTERS, Question
 from dmem_agents.errors import AdapterError
 from dmem_agents.model import loading
-from dmem_agents.store import open_store
+from dmem_agents.store import SQLiteStateStore, open_store
 
 Run = Callable[..., Any]
 Start = Callable[..., subprocess.Popen[str]]
@@ -75,6 +77,45 @@ def test_a_store_that_two_processes_can_not_share_is_refused(dmem: Run) -> None:
     result = dmem("demo", "--store", "memory://")
     assert result.exit_code == 2
     assert "two processes" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "demo-ask"])
+def test_without_langchain_it_says_how_to_install_it_and_touches_nothing(
+    dmem: Run, filled: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("langchain_core", "langchain_dmem")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "langchain_core", None)
+    monkeypatch.setattr(loading, "load_model", lambda *_: pytest.fail("the model was loaded"))
+    with open_store(filled.url) as store:
+        store.commit(ANNA.agent_id, b"left by an earlier demo", expected=None)
+    place = ["--model", "m", "--adapter", "a", "--store", filled.url] if command == "demo" else []
+    result = dmem(command, *place, input="{}")
+    assert result.exit_code == 2
+    assert "pip install 'dmem-agents[langchain]'" in result.stderr
+    assert "Loading" not in result.stderr
+    assert ANNA.agent_id in filled.versions()
+
+
+def test_its_own_store_lies_in_the_temporary_folder_whatever_its_name(
+    dmem: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a%20b?c"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    opened: list[Path] = []
+
+    def tell(chosen: object, url: str) -> None:
+        with open_store(url) as store:
+            assert isinstance(store, SQLiteStateStore)
+            opened.append(store.path)
+
+    monkeypatch.setattr(demo_module, "_tell", tell)
+    monkeypatch.setattr(demo_module, "_ask", lambda *_: [OWN, OTHERS, NONE])
+    result = dmem("demo", "--model", "m", "--adapter", "a")
+    assert result.exit_code == 0, result.output
+    assert [path.parent.parent for path in opened] == [folder]
+    assert list(folder.iterdir()) == []
 
 
 def test_the_second_process_only_reads(dmem: Run, tiny: list[str], filled: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +76,20 @@ def test_a_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     figure = draw_state(made_state(1, 1), title="t", subtitle="s")
     with pytest.raises(ConfigError, match="nowhere"):
         write_figure(figure, tmp_path / "nowhere" / "m.svg")
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_picture_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_the_disk(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "m.png").write_bytes(b"the old one")
+    figure = draw_state(made_state(1, 1), title="t", subtitle="s")
+    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
+    with pytest.raises(ConfigError, match="No space left"):
+        write_figure(figure, tmp_path / "m.png")
+    assert (tmp_path / "m.png").read_bytes() == b"the old one"
+    assert [file.name for file in tmp_path.iterdir()] == ["m.png"]

@@ -11,6 +11,7 @@ from dmem_agents.store import (
     InMemoryStateStore,
     SQLiteStateStore,
     ThreadedStateStore,
+    default_store_url,
     open_async_store,
     open_store,
 )
@@ -44,6 +45,16 @@ def test_sqlite_urls_name_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         assert isinstance(store, SQLiteStateStore)
         assert store.path == tmp_path / path
     assert (tmp_path / path).is_file()
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a?b", "a#b", "~", "ä"])
+def test_the_default_store_lies_in_the_data_folder_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / name))
+    with open_store(default_store_url()) as store:
+        assert isinstance(store, SQLiteStateStore)
+        assert store.path == tmp_path / name / "dmem-agents" / "agents.db"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from pathlib import Path
@@ -177,6 +178,50 @@ def test_a_file_without_usable_keys_is_refused_without_showing_it(tmp_path: Path
     assert "c2hvcnQ" not in str(caught.value)
     with pytest.raises(ConfigError, match="can't be read"):
         KeyRing.from_file(tmp_path / "nowhere")
+
+
+def test_a_key_file_takes_tabs_and_any_spaces_between_name_and_key(tmp_path: Path) -> None:
+    name, key = KeyRing.new_line("new").split()
+    (tmp_path / "keys").write_text(f"  {name}\t{key}\t# until May\nold   {key}\n")
+    ring = KeyRing.from_file(tmp_path / "keys")
+    assert (ring.active, repr(ring), ring.key("new")) == ("new", "KeyRing(new, old)", ring.key("old"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("{key}", "{hex}", "{url_safe}", "{key} name", "{key} {key}", "name {key} {key}", "name: {key}"),
+        *("na/me {key}", "na/me\t{key}", "name {hex}", "name é{key}"),
+    ],
+)
+def test_a_line_that_is_no_key_is_named_by_its_number_and_never_shown(tmp_path: Path, line: str) -> None:
+    raw = bytes(range(200, 232))
+    key = base64.b64encode(raw).decode()
+    url_safe = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    shown = line.format(key=key, hex=raw.hex(), url_safe=url_safe)
+    (tmp_path / "keys").write_text(f"# ours\n{KeyRing.new_line('k')}\n{shown}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="on line 3 of ") as caught:
+        KeyRing.from_file(tmp_path / "keys")
+    assert not any(secret[:12] in str(caught.value) for secret in (key, raw.hex(), url_safe))
+    assert 'KeyRing.new_line("2026-11")' in str(caught.value)
+
+
+def test_a_key_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes(bytes(range(200, 232)))
+    with pytest.raises(ConfigError, match="UTF-8"):
+        KeyRing.from_file(tmp_path / "keys")
+
+
+@pytest.mark.parametrize("keys", [{OLD.hex(): b""}, {"good": OLD, base64.b64encode(OLD).decode(): OLD}])
+def test_a_ring_of_unusable_keys_is_refused_without_showing_them(keys: dict[str, bytes]) -> None:
+    with pytest.raises(ConfigError, match=f"number {len(keys)} is not") as caught:
+        KeyRing(keys)
+    assert not any(text in str(caught.value) for text in (OLD.hex()[:12], base64.b64encode(OLD).decode()[:12]))
+
+
+def test_a_ring_without_keys_says_how_one_is_made() -> None:
+    with pytest.raises(ConfigError, match=r'KeyRing\.new_line\("2026-11"\)'):
+        KeyRing({})
 
 
 def test_without_cryptography_encryption_says_how_to_install_it_and_signing_works() -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import redis
 
+from dmem_agents.envelope import MAX_SEALED_BYTES
 from dmem_agents.errors import StateCorruptError, StateMismatchError
 from dmem_agents.store import InMemoryStateStore, SQLiteStateStore, StateStore
 from dmem_agents.store.protection import KeyRing, Signing, protected
@@ -67,6 +68,26 @@ def test_what_can_not_be_read_is_named_and_the_rest_moves() -> None:
         assert (moved["plain"].outcome, moved["signed"].outcome) == ("unreadable", "copied")
         assert "not protected" in moved["plain"].text
         assert contents(target) == {"signed": b"2"}
+
+
+def test_what_can_not_be_read_in_the_target_is_named_and_the_rest_moves() -> None:
+    with InMemoryStateStore() as source, InMemoryStateStore() as inside:
+        filled(source, 3)
+        inside.commit("agent 1", b"plain", expected=None)
+        target = protected(inside, Signing(KeyRing({"k": bytes(32)})))
+        moved = {m.agent_id: m for m in migrate(source, target, replace=True)}
+        assert [moved[f"agent {n}"].outcome for n in range(3)] == ["copied", "unreadable", "copied"]
+        assert moved["agent 1"].text.startswith("in the target: Record of agent 'agent 1', version 1, is not protected")
+        assert inside.load("agent 1").data == b"plain"  # type: ignore[union-attr]
+
+
+def test_what_the_target_has_no_room_for_is_named_and_the_rest_moves() -> None:
+    with InMemoryStateStore() as source, InMemoryStateStore() as inside:
+        source.commit("large", bytes(MAX_SEALED_BYTES), expected=None)
+        filled(source, 1)
+        target = protected(inside, Signing(KeyRing({"k": bytes(32)})))
+        moved = {m.agent_id: m.outcome for m in migrate(source, target)}
+        assert moved == {"large": "unreadable", "agent 0": "copied"}
 
 
 def test_an_examination_names_every_kind_of_problem_and_changes_nothing(redis_server: Server) -> None:
