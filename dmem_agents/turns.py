@@ -63,6 +63,16 @@ class Watermark:
         return self.opening if asked else None
 
     @property
+    def told(self) -> tuple[bytes, ...]:
+        """What was absorbed after the agent's last answer and put as no question, as `remember` does it.
+
+        Empty where the current turn holds more than that, or the agent never answered.
+        """
+        answers = [i for i, digest in enumerate(self.digests) if digest[-1] & _OWN]
+        told = self.messages[answers[-1] + 1 :] if answers and self.question is None else ()
+        return told if len(told) >= self.turn_length else ()
+
+    @property
     def opening(self) -> bytes | None:
         """The message that the current turn opened with; None when there is none, or it was dropped."""
         return self.messages[-self.turn_length] if 0 < self.turn_length <= len(self.digests) else None
@@ -94,7 +104,7 @@ class TurnPlan:
     diverged: bool = False
     """The messages contradict what was absorbed."""
     reason: str = ""
-    """What a warning should say when `diverged`."""
+    """What a warning should say, when `diverged` or when the current turn gave way to another; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,7 @@ def align(
     Messages that fit base and then leave the current turn are an edit of it where the caller sends back an answer
     of ours, so carries the history. Where base ends in messages that the caller brought, they may as well be a
     prompt's fixed examples before the next question: nothing is rolled back for them without `regenerate`.
+    Nor where the agent was told something since its last answer: a history that lacks it goes on after it.
 
     Args:
         incoming: The messages of this call, in order.
@@ -158,10 +169,15 @@ def align(
         if run is not None:
             known = run.end == len(chat) and not answering
             return _plan(chat, "head", watermark, run) if known else _continue(chat, watermark, run)
+        run = _find_run_before_told(chat.digests, watermark)
+        if run is not None and not is_last_turn:
+            return _plan(chat, "head", watermark, run)
         rolls_back = is_last_turn
-    run = _find_run(chat.digests, base)
+    run = _find_run(chat.digests, base) or _find_run_before_told(chat.digests, base)
     if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
         return _diverged(chat, watermark, on_divergence)
+    if run is not None and not rolls_back and watermark.opening not in chat.digests[run.end : run.end + 1]:
+        return replace(_plan(chat, "base", base, run), reason=_replaced(watermark))
     run = run or _reopened(chat, watermark, anyhow=rolls_back)
     if run is not None:
         return _plan(chat, "base", base, run)
@@ -287,6 +303,18 @@ def _find_run(digests: Sequence[bytes], watermark: Watermark) -> _Run | None:
     return best[1] if best else None
 
 
+def _find_run_before_told(digests: Sequence[bytes], watermark: Watermark) -> _Run | None:
+    """The run that ends in the agent's last answer, where a history goes on from there without what was told since."""
+    told = watermark.told
+    if not told:
+        return None
+    answered = replace(
+        watermark, digests=watermark.digests[: -len(told)], absorbed=watermark.absorbed - len(told), turn_length=0
+    )
+    run = _find_run(digests, answered)
+    return None if run is None or (run.end < len(digests) and digests[run.end] in told) else run
+
+
 def _is_edit(digests: Sequence[bytes], watermark: Watermark, run: _Run) -> bool:
     """Whether messages that fit base up to `run` belong to the current turn, rather than to another beside it."""
     return watermark.base().ends_in_own_answer or run.end == len(digests) or digests[run.end] == watermark.opening
@@ -341,6 +369,15 @@ def _plan(chat: _Chat, start: Start, kept: Watermark, run: _Run = _NOTHING) -> T
         write=frozenset(chat.indices([position for position in new if position >= last])),
         appended=chat.indices(new),
         skipped=run.end,
+    )
+
+
+def _replaced(watermark: Watermark) -> str:
+    return (
+        f"The last {watermark.turn_length} absorbed messages were taken back: these messages go on from before "
+        "them, as where a user edits the last question. If they are another conversation's of the same agent, send "
+        "only what is new (DeltaMemMiddleware does) or use an agent id for each; if it is an edit, ask to regenerate, "
+        "which warns of nothing."
     )
 
 

@@ -188,8 +188,17 @@ def test_resending_the_history_without_its_answer_regenerates_it() -> None:
 
 def test_an_edited_last_user_message_replaces_the_turn() -> None:
     agent = told(*TWO_TURNS)
-    agent.turn([*TWO_TURNS[:2], user("u2 edited")], said("a2 edited"))
+    plan = agent.turn([*TWO_TURNS[:2], user("u2 edited")], said("a2 edited"))
+    assert "The last 2 absorbed messages were taken back" in plan.reason
     assert agent.texts() == ["u1", "a1", "u2 edited", "a2 edited"]
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+def test_a_turn_that_is_repeated_or_said_to_be_replaced_is_taken_back_without_a_warning(flagged: bool) -> None:
+    agent = told(*TWO_TURNS)
+    again = [*TWO_TURNS[:2], user("u2 edited" if flagged else "u2")]
+    assert not agent.turn(again, said("a2 again"), regenerate=flagged).reason
+    assert agent.texts() == ["u1", "a1", again[-1].content, "a2 again"]
 
 
 def test_an_edited_last_answer_is_rolled_back_and_absorbed_as_edited() -> None:
@@ -539,6 +548,32 @@ def test_what_a_turn_absorbed_is_not_absorbed_after_it(incoming: list[Message]) 
     agent = told(user("u1"), said("a1"), user("fact"), said("noted"))
     plan = agent.plan(incoming, answering=False, may_be_last_turn=True)
     assert (plan.start, plan.appended) == ("head", ())
+
+
+@pytest.mark.parametrize("facts", [["fact"], ["fact", "another"]])
+def test_a_history_that_lacks_what_was_told_beside_it_goes_on_after_it(facts: list[str]) -> None:
+    agent = told(*TWO_TURNS)
+    for fact in facts:
+        agent.turn([user(fact)], None, answering=False)
+    history = [*TWO_TURNS, user("u3")]
+    plan = agent.turn(history, call())
+    assert (plan.start, plan.diverged) == ("head", False)
+    history += [call(), result("r")]
+    assert not agent.turn(history, said("a3")).diverged
+    expected = ["u1", "a1", "u2", "a2", *facts, "u3", "", "r", "a3"]
+    assert agent.texts() == expected
+    agent.turn(history[:5], said("a3 again"), regenerate=True)
+    assert agent.texts() == [*expected[: -len(["", "r", "a3"])], "a3 again"]
+    assert not agent.turn([*history[:5], said("a3 again"), user("u4")], said("a4")).diverged
+    assert agent.texts()[-3:] == ["a3 again", "u4", "a4"]
+
+
+def test_a_history_that_holds_a_part_of_what_was_told_is_no_plain_continuation() -> None:
+    agent = told(*TWO_TURNS)
+    for fact in ("fact", "another"):
+        agent.turn([user(fact)], None, answering=False)
+    assert agent.turn([*TWO_TURNS, user("fact"), said("noted"), user("u3")], said("a3")).diverged
+    assert agent.texts().count("fact") == 1
 
 
 def test_a_question_that_was_put_is_answered_once_and_a_text_that_was_told_is_another() -> None:

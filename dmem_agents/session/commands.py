@@ -156,6 +156,7 @@ async def drive_async(
 ) -> AsyncGenerator[ReplyChunk]:
     """Carry out a turn in this task; gives its chunks as they come."""
     step = partial(turn.send, None)
+    opened: AsyncStateStore | None = None
     while True:
         try:
             command = step()
@@ -169,7 +170,8 @@ async def drive_async(
                 case LoadRuntime():
                     result = await asyncio.to_thread(runtime)
                 case CallStore(call):
-                    result = await _to_its_end(call(store()))
+                    opened = opened or await asyncio.to_thread(store)  # opening may wait for a disk
+                    result = await _to_its_end(call(opened))
                 case Compute(call):
                     result = await asyncio.to_thread(call)
                 case Sleep(seconds):

@@ -24,7 +24,7 @@ class SchemaNotEnforcedWarning(UserWarning):
 
 
 class HistoryDivergedWarning(UserWarning):
-    """A caller's messages contradict what the agent absorbed; the text says what was done about it."""
+    """Messages contradict what the agent absorbed, or go on from before its last turn; the text says what was done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,8 +116,9 @@ class TurnOptions:
         number = isinstance(self.context, int) and not isinstance(self.context, bool) and self.context >= 0
         if self.context not in ("turn", "full") and not number:
             raise ConfigError(f'Expected context as "turn", "full" or a number of messages, got {self.context!r}.')
-        if self.timeout_seconds is not None and not self.timeout_seconds > 0:
-            raise ConfigError(f"Expected timeout_seconds above 0, got {self.timeout_seconds}.")
+        seconds: object = self.timeout_seconds
+        if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
+            raise ConfigError(f"Expected timeout_seconds as a number above 0, got {seconds!r}.")
         check_tool_choice(self.tools, self.tool_choice)
         if self.on_divergence not in get_args(OnDivergence):
             raise ConfigError(
@@ -172,6 +173,8 @@ class AgentInfo:
     agent_id: str
     version: int
     """Commits so far."""
+    incarnation: str
+    """Which life of this id: another one after it was forgotten, when versions count from 1 again."""
     fingerprint: str
     """Model and adapter that the state opens under."""
     turns: int

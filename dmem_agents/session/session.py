@@ -74,8 +74,10 @@ class MemorySession:
             LeaseTimeoutError: another turn of this agent runs for too long.
             StateConflictError: somebody else changed the record meanwhile; repeat the turn.
             TurnTimeoutError: it took longer than `timeout_seconds`.
-            StoreError: the store can't be reached or did not do its work.
-            EngineError: the model failed. In every case the stored record is as it was.
+            EngineError: the model failed.
+            StoreError: the store can't be reached or did not do its work. When it was lost after the commit was sent,
+                or replicas did not confirm it in time (`wait_replicas`), the turn may be stored: `info` tells by its
+                version, or send the messages again as a history. In every other case the record is as it was.
         """
         return _last(self._turn(messages, agent_id, options, generate=True, stream=False))
 
@@ -128,6 +130,7 @@ class MemorySession:
         return AgentInfo(
             agent_id=agent_id,
             version=stored.version,
+            incarnation=stored.incarnation,
             fingerprint=record.fingerprint,
             turns=record.turns,
             absorbed_messages=record.absorbed,

@@ -167,7 +167,7 @@ class Turn:
             answering=self._call.generate,
             may_be_last_turn=since is not None and since < version,
         )
-        if plan.diverged and not read_only:
+        if plan.reason and not read_only:
             who = "A chat" if self._call.agent_id is None else f"The chat of agent {self._call.agent_id!r}"
             warnings.warn(f"{who}: {plan.reason}", HistoryDivergedWarning, stacklevel=2)
         return plan

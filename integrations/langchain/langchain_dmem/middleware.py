@@ -22,7 +22,7 @@ from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.types import Command
 from typing_extensions import TypedDict  # pydantic asks for it where a schema is made of the state
 
-from dmem_agents import HistoryDivergedWarning, check_agent_id
+from dmem_agents import AgentInfo, HistoryDivergedWarning, check_agent_id
 from langchain_dmem.chat_models import DeltaMemLLM
 
 
@@ -33,6 +33,8 @@ class AgentMark(TypedDict):
     """Version of the memory before this thread's first turn; 0: there was none."""
     absorbed_id: str
     """Id of the last message that was absorbed."""
+    incarnation: NotRequired[str]
+    """Which life of the memory that was (`AgentInfo.incarnation`); empty or absent: not known, as in its first turn."""
 
 
 def merge_agents(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -64,6 +66,11 @@ class _Call:
     mark: AgentMark | None
     saver: BaseCheckpointSaver[Any] | None
     thread: RunnableConfig
+
+    @property
+    def incarnation(self) -> str:
+        """Which life of the memory the graph's state goes with; empty: not known."""
+        return (self.mark or {}).get("incarnation", "")
 
 
 class DeltaMemMiddleware(AgentMiddleware[DeltaMemState, Any, Any]):
@@ -104,14 +111,14 @@ class DeltaMemMiddleware(AgentMiddleware[DeltaMemState, Any, Any]):
         call = self._call(request)
         if call is None:
             return handler(request)
-        found = _stored_version(call) if call.saver else None
+        found = _stored(call) if call.saver else None
         search = _Travel(call, found)
         if call.saver and not search.over:
             for checkpoint in call.saver.list(call.thread):
                 if search.sees(checkpoint):
                     break
         fits = search.target is None or _restore(call, search.target)
-        return _marked(call, handler(_request(request, call, whole=not fits)))
+        return _marked(call, found, handler(_request(request, call, whole=not fits)))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
@@ -120,14 +127,14 @@ class DeltaMemMiddleware(AgentMiddleware[DeltaMemState, Any, Any]):
         call = self._call(request)
         if call is None:
             return await handler(request)
-        found = await asyncio.to_thread(_stored_version, call) if call.saver else None
+        found = await asyncio.to_thread(_stored, call) if call.saver else None
         search = _Travel(call, found)
         if call.saver and not search.over:
             async for checkpoint in call.saver.alist(call.thread):
                 if search.sees(checkpoint):
                     break
         fits = search.target is None or await asyncio.to_thread(_restore, call, search.target)
-        return _marked(call, await handler(_request(request, call, whole=not fits)))
+        return _marked(call, found, await handler(_request(request, call, whole=not fits)))
 
     def _call(self, request: ModelRequest[Any]) -> _Call | None:
         """What this call is about; None when it is not ours or has no agent."""
@@ -157,11 +164,13 @@ class _Travel:
 
     The memory may be ahead of the graph's state for two reasons: the run starts from an earlier checkpoint, or other
     threads of the same agent went on meanwhile. Only in the first case has this very thread seen a later version.
+    What belongs to a memory that was forgotten since says nothing about the one there is now.
     """
 
-    def __init__(self, call: _Call, found: int | None) -> None:
+    def __init__(self, call: _Call, found: AgentInfo | None) -> None:
         self._call = call
-        self.over = found == call.version
+        self._lives = ("", found.incarnation) if found else ("",)
+        self.over = (found and found.version) == call.version or call.incarnation not in self._lives
         """Whether nothing more can be learnt."""
         self.target: int | None = None
         """The version to restore; None: take the memory as it is."""
@@ -170,10 +179,11 @@ class _Travel:
         """One more checkpoint. Returns whether it was enough."""
         values, agent_id = saved.checkpoint["channel_values"], self._call.agent_id
         other = values.get("dmem_version", {}).get(agent_id)
-        if other is not None and other != self._call.version:
+        mark = values.get("dmem_marks", {}).get(agent_id, {})
+        if other is not None and other != self._call.version and mark.get("incarnation", "") in self._lives:
             self.over = True
             if self._call.version is None:
-                self.target = values["dmem_marks"][agent_id]["first"]
+                self.target = mark["first"]
             elif other > self._call.version:
                 self.target = self._call.version
         return self.over
@@ -184,9 +194,8 @@ def _of(state: Mapping[str, Any], field: str) -> dict[str, Any]:
     return found
 
 
-def _stored_version(call: _Call) -> int | None:
-    info = call.llm._memory_session().info(call.agent_id)
-    return None if info is None else info.version
+def _stored(call: _Call) -> AgentInfo | None:
+    return call.llm._memory_session().info(call.agent_id)
 
 
 def _restore(call: _Call, version: int) -> bool:
@@ -229,16 +238,19 @@ def _opening(messages: Sequence[BaseMessage], position: int) -> int:
     return next((p for p in range(position, 0, -1) if humans[p] and not humans[p - 1]), 0)
 
 
-def _marked(call: _Call, response: ModelResponse[Any]) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
+def _marked(
+    call: _Call, found: AgentInfo | None, response: ModelResponse[Any]
+) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
     """The response, and the version it came with for the graph's state; a read-only call leaves no mark."""
     answer = next((m for m in reversed(response.result) if isinstance(m, AIMessage)), None)
     facts = {} if answer is None else answer.response_metadata
     if answer is None or not facts.get("dmem_absorbed_messages"):
         return response
     version = facts["dmem_version"]
-    first = version - 1 if call.mark is None else call.mark["first"]
-    update = {
-        "dmem_version": {call.agent_id: version},
-        "dmem_marks": {call.agent_id: AgentMark(first=first, absorbed_id=answer.id or "")},
-    }
+    mark = AgentMark(
+        first=version - 1 if call.mark is None else call.mark["first"],
+        absorbed_id=answer.id or "",
+        incarnation=found.incarnation if found else "",
+    )
+    update = {"dmem_version": {call.agent_id: version}, "dmem_marks": {call.agent_id: mark}}
     return ExtendedModelResponse(model_response=response, command=Command(update=update))

@@ -138,6 +138,26 @@ def test_two_threads_of_one_agent_share_its_memory_and_never_set_it_back(
     )
 
 
+@pytest.mark.parametrize("turns", [1, 2])
+def test_after_forgetting_a_thread_goes_on_without_what_was_forgotten(
+    turns: int, traveller: DeltaMemLLM, of_thread: Any
+) -> None:
+    graph = graph_of(traveller, InMemorySaver(), tools=())  # so that a turn is one version
+    session = traveller._memory_session()
+    for text in ("I sail.", "I ski.", "I fly."):
+        say(graph, text, of_thread("t"))
+    session.forget("alice")
+    texts = ["I swim.", "I run."][:turns]
+    for text in texts:
+        say(graph, text, of_thread("t"))
+    say(graph, "I row.", of_thread("other"))  # the memory is ahead of the thread
+    say(graph, "I dive.", of_thread("t"))
+    straight = graph_of(traveller, InMemorySaver(), agent_id="straight", tools=())
+    for text in (*texts, "I row.", "I dive."):
+        say(straight, text, of_thread("straight"))
+    assert info(traveller, "alice").head == info(traveller, "straight").head
+
+
 def test_an_interrupted_turn_goes_on_as_if_it_had_not_been(traveller: DeltaMemLLM, of_thread: Any) -> None:
     graph = graph_of(traveller, InMemorySaver(), tools=[approved])
     waiting = graph.invoke({"messages": [HumanMessage("Is it raining?")]}, of_thread("t"))
