@@ -59,7 +59,13 @@ def recall(
     compared = _chosen("control", controls, {name: name for name in CONTROLS})
     life = AgentLife(split=split)  # type: ignore[arg-type]  # it checks the name itself
     loaded = _load(model, adapter, dtype, device)
-    settings = {"episodes": n, "split": split, "seed": seed, "fingerprint": loaded.model.fingerprint}
+    settings = {
+        "episodes": n,
+        "split": split,
+        "seed": seed,
+        "fingerprint": loaded.model.fingerprint,
+        "dtype": _dtype(loaded),
+    }
     results = ResultsFile.open(output, "recall", settings)
     chat = ChatTokenizer(loaded.tokenizer)
     with Engine(loaded.model, max_batch_size=batch_size) as engine:
@@ -113,6 +119,7 @@ def likelihood(
         "max_message_tokens": most_tokens,
         "seed": seed,
         "fingerprint": loaded.model.fingerprint,
+        "dtype": _dtype(loaded),
     }
     results = ResultsFile.open(output, "likelihood", settings)
     chat = ChatTokenizer(loaded.tokenizer)
@@ -169,6 +176,7 @@ def general(
         "max_new_tokens": max_new_tokens,
         "seed": seed,
         "fingerprint": loaded.model.fingerprint,
+        "dtype": _dtype(loaded),
     }
     results = ResultsFile.open(output, "general", settings)
     chat = ChatTokenizer(loaded.tokenizer)
@@ -202,6 +210,10 @@ def _load(model: str | None, adapter: str | None, dtype: str, device: str) -> Lo
     from dmem_agents.model.loading import load_model
 
     return load_model(model, adapter, dtype=dtype, device=device)
+
+
+def _dtype(loaded: LoadedModel) -> str:
+    return str(loaded.model.backbone.dtype).removeprefix("torch.")
 
 
 def _encoder(loaded: LoadedModel) -> Callable[[str], list[int]]:

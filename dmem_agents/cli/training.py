@@ -24,7 +24,9 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of checkpoints, curve and adapter.")] = Path(
         "runs/adapter"
     ),
-    smoke: Annotated[bool, typer.Option("--smoke", help="One small step of every stage: does it run at all?")] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="One small step of every stage, in OUTPUT/smoke: does it run at all?")
+    ] = False,
     data: Annotated[Path | None, typer.Option("--data", help="Data sets; instead of the recipe's data_folder.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
@@ -38,7 +40,7 @@ def train(
     if data is not None:
         plan = dataclasses.replace(plan, data_folder=str(data))
     if smoke:
-        plan = _shortened(plan)
+        plan, output = _shortened(plan), output / "smoke"  # apart: the real run must not go on from here
     model, tokenizer = load_for_training(plan, device=device)
     recall = _recall(plan, model, ChatTokenizer(tokenizer))
     callback = CurveCallback(every_steps=plan.evaluate_every_steps, measure_recall=recall)

@@ -40,7 +40,7 @@ class RequestQueue:
             if self._count() >= self._max_waiting:
                 raise EngineBusyError(
                     f"Expected at most {self._max_waiting} requests to wait for the model; this would be one more. "
-                    "Nothing was stored. Try again later, send fewer at a time, or raise max_waiting."
+                    "Nothing was stored. Try again later, or send fewer at a time."
                 )
             self._waiting.setdefault(generation.request.owner, deque()).append(generation)
             self._changed.notify()

@@ -41,12 +41,12 @@ class SamplingParams:
         _require_int("top_k", self.top_k, 0)
         if self.seed is not None:
             _require_int("seed", self.seed, -_MAX_SEED)
-        if not math.isfinite(self.temperature) or self.temperature < 0:
+        if not _is_finite(self.temperature) or self.temperature < 0:
             raise ConfigError(f"Expected temperature as a finite number from 0 on, got {self.temperature!r}.")
-        if not math.isfinite(self.repetition_penalty) or self.repetition_penalty <= 0:
+        if not _is_finite(self.repetition_penalty) or self.repetition_penalty <= 0:
             raise ConfigError(f"Expected repetition_penalty as a number above 0, got {self.repetition_penalty!r}.")
-        if not 0 < self.top_p <= 1:
-            raise ConfigError(f"Expected top_p above 0 and at most 1, got {self.top_p!r}.")
+        if not _is_finite(self.top_p) or not 0 < self.top_p <= 1:
+            raise ConfigError(f"Expected top_p as a number above 0 and at most 1, got {self.top_p!r}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +185,10 @@ class Generation:
             error = wrapped
         with suppress(InvalidStateError):
             self.future.set_exception(error)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _require_int(name: str, value: object, least: int) -> None:

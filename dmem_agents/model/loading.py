@@ -154,7 +154,7 @@ def _adapter_folder(model: str | Path | None, adapter: str | Path | None, hub_to
             return packaged
         raise AdapterError(
             "This build of dmem-agents ships no adapter for the embedded model. Name one: adapter='<folder "
-            "or hub id>', or set DMEM_ADAPTER before starting. An untrained memory is never attached "
+            "or hub id>' (for the command `dmem`: --adapter or DMEM_ADAPTER). An untrained memory is never attached "
             "silently."
         )
     raise AdapterError(

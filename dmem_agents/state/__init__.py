@@ -12,13 +12,12 @@ from dmem_agents.state.codec import (
     encode_record,
     require_fingerprint,
 )
-from dmem_agents.state.memory_state import MemoryState, StateLayout, stack, unstack
+from dmem_agents.state.memory_state import MemoryState, StateLayout, stack
 
 __all__ = [
     "MemoryState",
     "StateLayout",
     "stack",
-    "unstack",
     "AgentRecord",
     "decode_record",
     "encode_record",

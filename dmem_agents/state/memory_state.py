@@ -91,8 +91,3 @@ def stack(states: Sequence[MemoryState]) -> Tensor:
                 f"state 0 has {list(states[0].layout.shape)} [layers, heads, rank, rank] or other layer names."
             )
     return torch.stack([state.values for state in states], dim=1)
-
-
-def unstack(values: Tensor, layout: StateLayout) -> list[MemoryState]:
-    """The rows of a batch `[L, B, H, r, r]` as separate states."""
-    return [MemoryState(layout=layout, values=row) for row in values.unbind(dim=1)]

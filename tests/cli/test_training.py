@@ -15,10 +15,12 @@ RECIPE = Path(__file__).parents[2] / "recipes" / "smollm2-135m.toml"
 def test_the_shipped_recipe_runs_on_the_embedded_model_and_leaves_an_adapter_and_a_curve(dmem, tmp_path):
     result = dmem("train", "--recipe", RECIPE, "--output", tmp_path, "--smoke")
     assert result.exit_code == 0, result.output
-    assert f"The adapter is in {tmp_path / 'adapter'}" in result.output
-    tensors = load_adapter_tensors(tmp_path / "adapter")
+    output = tmp_path / "smoke"
+    assert f"The adapter is in {output / 'adapter'}" in result.output
+    assert [folder.name for folder in tmp_path.iterdir()] == ["smoke"]  # nothing that a real run would go on from
+    tensors = load_adapter_tensors(output / "adapter")
     assert tensors["model.layers.29.self_attn.memory_q_proj"].shape == (32, 576)
-    assert (tmp_path / "curve.png").stat().st_size > 10_000
+    assert (output / "curve.png").stat().st_size > 10_000
 
 
 def test_a_recipe_with_a_wrong_field_ends_with_one_message(dmem, tmp_path):
