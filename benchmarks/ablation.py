@@ -40,7 +40,7 @@ ATTRIBUTES = ("name", "city", "food", "colour")
 """Fewer than the recipe's first stage has: with its ten hardly anything is learnt in 400 steps."""
 RECONSTRUCT_SHARE = 0.5
 """More than the recipe's, for the same reason."""
-SHIPPED: dict[str, Any] = {
+_COMMON: dict[str, Any] = {
     "num_state_heads": 4,
     "state_update_mode": "no_lambda",
     "delta_heads": ("q", "o"),
@@ -64,7 +64,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     **{f"heads {name}": {"delta_heads": heads} for name, heads in _HEADS.items()},
     **{f"layers: {name}": {"target_layers": tuple(layers)} for name, layers in _LAYERS.items()},
 }
-"""What each changes in the shipped adapter's settings, which are "MSW, no_lambda"."""
+"""What each changes in "MSW, no_lambda" with q and o steered."""
 
 
 def run(name: str, *, steps: int, episodes: int) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _recipe(name: str, steps: int) -> Recipe:
     stage = recipe.stages[0]
     return dataclasses.replace(
         recipe,
-        memory=DeltaMemConfig(**{**SHIPPED, **VARIANTS[name]}),
+        memory=DeltaMemConfig(**{**_COMMON, **VARIANTS[name]}),
         stages=(dataclasses.replace(stage, steps=steps, life={**stage.life, "attributes": ATTRIBUTES}),),
         start_from="",
         objectives=dataclasses.replace(recipe.objectives, retention=0.0),

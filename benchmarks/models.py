@@ -18,9 +18,10 @@ from dmem_agents.model.loading import packaged_adapter_folder
 from dmem_agents.model.progress_bars import hidden_progress_bars
 
 SHAPES = {"tsw1": "TSW, one state head", "tsw4": "TSW, 4 state heads", "ssw": "SSW"}
-"""Rank 8, q and o steered: as the research code was measured.
+"""Rank 8, q and o steered, as the research code was measured.
 
-`tsw4` is the shipped adapter; the others are fresh, rounded to bfloat16 as training saves every adapter.
+`tsw4` is the shipped adapter, which steers k and v too; the others are fresh, rounded to bfloat16 as training saves
+every adapter.
 """
 
 
