@@ -70,7 +70,7 @@ class _Call:
     @property
     def incarnation(self) -> str:
         """Which life of the memory the graph's state goes with; empty: not known."""
-        return (self.mark or {}).get("incarnation", "")
+        return self.mark.get("incarnation", "") if self.mark else ""
 
 
 class DeltaMemMiddleware(AgentMiddleware[DeltaMemState, Any, Any]):
