@@ -157,12 +157,11 @@ def align(
     if on_divergence not in ("absorb_new", "rebuild", "error"):
         raise ConfigError(f'Expected on_divergence as "absorb_new", "rebuild" or "error", got {on_divergence!r}.')
     chat = _Chat(incoming)
-    base = watermark.base()
     rolls_back = regenerate and watermark.turn_length > 0
     is_last_turn = may_be_last_turn and chat.digests[0] == watermark.opening
     if chat.roles == ["user"]:
         if rolls_back or (answering and (is_last_turn or chat.digests[0] == watermark.question)):
-            return _plan(chat, "base", base)
+            return _plan(chat, "base", watermark.base())
         return _plan(chat, "head", watermark, _Run(0, 1) if is_last_turn else _NOTHING)
     if not rolls_back:
         run = _find_run(chat.digests, watermark)
@@ -173,17 +172,7 @@ def align(
         if run is not None and not is_last_turn:
             return _plan(chat, "head", watermark, run)
         rolls_back = is_last_turn
-    run = _find_run(chat.digests, base) or _find_run_before_told(chat.digests, base)
-    if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
-        return _diverged(chat, watermark, on_divergence)
-    if run is not None and not rolls_back and watermark.opening not in chat.digests[run.end : run.end + 1]:
-        return replace(_plan(chat, "base", base, run), reason=_replaced(watermark))
-    run = run or _reopened(chat, watermark, anyhow=rolls_back)
-    if run is not None:
-        return _plan(chat, "base", base, run)
-    if not _contradicts(chat.digests, watermark):
-        return _plan(chat, "base", base) if rolls_back else _plan(chat, "head", watermark)
-    return _diverged(chat, watermark, on_divergence)
+    return _from_base(chat, watermark, rolls_back, on_divergence)
 
 
 def next_watermark(
@@ -345,6 +334,22 @@ def _contradicts(digests: Sequence[bytes], watermark: Watermark) -> bool:
         return False
     known = watermark.messages
     return digests[0] in known or not set(pairwise(known)).isdisjoint(pairwise(digests))
+
+
+def _from_base(chat: _Chat, watermark: Watermark, rolls_back: bool, on_divergence: OnDivergence) -> TurnPlan:
+    """What to do with messages that do not reach head: replace the current turn, where they fit base, or diverge."""
+    base = watermark.base()
+    run = _find_run(chat.digests, base) or _find_run_before_told(chat.digests, base)
+    if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
+        return _diverged(chat, watermark, on_divergence)
+    if run is not None and not rolls_back and watermark.opening not in chat.digests[run.end : run.end + 1]:
+        return replace(_plan(chat, "base", base, run), reason=_replaced(watermark))
+    run = run or _reopened(chat, watermark, anyhow=rolls_back)
+    if run is not None:
+        return _plan(chat, "base", base, run)
+    if not _contradicts(chat.digests, watermark):
+        return _plan(chat, "base", base) if rolls_back else _plan(chat, "head", watermark)
+    return _diverged(chat, watermark, on_divergence)
 
 
 def _continue(chat: _Chat, watermark: Watermark, run: _Run) -> TurnPlan:

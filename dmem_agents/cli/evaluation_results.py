@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dmem_agents import __version__
+from dmem_agents.cli.whole_files import write_whole
 from dmem_agents.errors import ConfigError
 
 
@@ -61,11 +62,9 @@ class ResultsFile:
             "machine": {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()},
             "results": self.parts,
         }
-        scratch = self.path.with_name(self.path.name + ".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            scratch.replace(self.path)
+            write_whole(self.path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
         except OSError as error:
             raise ConfigError(
                 f"The results can't be written to {self.path}: {error}. Name another --output."

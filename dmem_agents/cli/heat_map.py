@@ -19,6 +19,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
+from dmem_agents.cli.whole_files import write_whole
 from dmem_agents.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,13 +76,8 @@ def write_figure(figure: Figure, path: Path) -> None:
         # An agent id may hold characters that the font lacks: they are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format=path.suffix.lower().lstrip("."), dpi=DPI, facecolor="white")
-    scratch = path.with_name(path.name + ".part")
     try:
-        try:
-            scratch.write_bytes(buffer.getvalue())
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
+        write_whole(path, buffer.getvalue())
     except OSError as error:
         raise ConfigError(
             f"The picture can't be written to {path}: {error.strerror}. Name another file with -o."

@@ -304,9 +304,11 @@ class Collator:
 
         The first word decides whether an answer holds a value ("Your …", "You haven't …").
         """
+        if self.value_weight == 1.0 or not value:
+            return [1.0] * len(answer)
         text = self.tokenizer.decode(answer)
         start = text.find(value)
-        if self.value_weight == 1.0 or not value or start < 0:
+        if start < 0:
             return [1.0] * len(answer)
         word = len(text.split(maxsplit=1)[0])
         ends = [len(self.tokenizer.decode(answer[: i + 1])) for i in range(len(answer))]
