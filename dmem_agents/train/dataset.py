@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from torch.utils.data import Dataset
@@ -13,7 +14,7 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.train.batching import Collator, TrainingBatch
 from dmem_agents.train.data import AgentLife, Episode, EpisodeSource
-from dmem_agents.train.data.real_text import real_text
+from dmem_agents.train.data.real_text import real_text, replies
 from dmem_agents.train.data.records import ChatRecords
 from dmem_agents.train.data.tables.wording import REPEAT_ALL
 from dmem_agents.train.recipe import Recipe, Stage
@@ -81,7 +82,13 @@ class CurriculumDataset(Dataset[Item]):
         if of_step.random() < stage.single_share:
             facts, distractors = 1, of_step.randint(0, _SINGLE_DISTRACTORS)
         drawn = dataclasses.replace(life, facts=(facts, facts), distractors=(distractors, distractors))
+        if stage.reply_share and of_step.random() < stage.reply_share:
+            drawn = dataclasses.replace(drawn, replies=self._replies)
         return list(drawn.conversation(rng))
+
+    @cached_property
+    def _replies(self) -> tuple[str, ...]:
+        return replies(self.recipe.data_folder)
 
     def _life(self, stage: Stage) -> AgentLife:
         if id(stage) not in self._lives:

@@ -61,9 +61,11 @@ class Stage:
     """Share of steps that tell one fact among at most two turns that tell nothing, whatever `life` says."""
     real_share: float = 0.0
     """Share of conversations from the real texts in `data_folder`."""
+    reply_share: float = 0.0
+    """Share of steps in which the assistant answers at length, with passages from `data_folder`."""
 
     def __post_init__(self) -> None:
-        for name in ("single_share", "real_share"):
+        for name in ("single_share", "real_share", "reply_share"):
             if not 0 <= (share := getattr(self, name)) <= 1:
                 raise ConfigError(f"Expected a stage's {name} between 0 and 1; got {share}.")
 
@@ -120,15 +122,16 @@ class Recipe:
     """JSONL of records with `messages`, instead of the curriculum; the last assistant message is the target."""
 
     data_folder: str = ""
-    """Folder of published data sets, for `real_share` and the `retention` objective (`train.data.real_text`)."""
+    """Folder of published data sets (`train.data.real_text`), for `real_share`, `reply_share` and `retention`."""
 
     def __post_init__(self) -> None:
         if not self.stages or any(s.steps < 1 for s in self.stages):
             raise ConfigError("Expected at least one [[stages]] table, each with steps ≥ 1.")
-        if not self.data_folder and (self.objectives.retention or any(s.real_share for s in self.stages)):
+        reads_data = self.objectives.retention or any(s.real_share or s.reply_share for s in self.stages)
+        if reads_data and not self.data_folder:
             raise ConfigError(
-                "Expected data_folder, a folder of published data sets, since the recipe has real_share or a retention "
-                "objective; got none. Name it in the recipe or with --data, or set both to 0."
+                "Expected data_folder, a folder of published data sets, since the recipe has real_share, reply_share "
+                "or a retention objective; got none. Name it in the recipe or with --data, or set them to 0."
             )
 
     @property

@@ -107,7 +107,15 @@ def test_a_share_of_the_steps_tells_a_single_fact():
     assert set(singles) == {0, 1, 2}
 
 
-@pytest.mark.parametrize("name", ["single_share", "real_share"])
+def test_in_a_share_of_the_steps_the_assistant_answers_at_length(folder):
+    stages = [{"steps": 60, "reply_share": 0.5, "life": {"facts": [3, 3], "acknowledgements": 0.0}}]
+    recipe = Recipe.from_dict({"stages": stages, "data_folder": str(folder)})
+    told = [item.episodes[0].written for item in CurriculumDataset(recipe, conversations_per_step=1)]
+    at_length = sum(any("Ada Stone" in message.content for message in written) for written in told)
+    assert 15 < at_length < 45
+
+
+@pytest.mark.parametrize("name", ["single_share", "real_share", "reply_share"])
 def test_a_share_is_no_percentage(name):
     with pytest.raises(ConfigError, match=f"{name} between 0 and 1; got 30"):
         Recipe.from_dict({"stages": [{"steps": 1, name: 30}]})

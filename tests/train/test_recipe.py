@@ -35,6 +35,7 @@ def test_the_stage_of_a_step_follows_the_curriculum():
         ({"stages": [{"step": 1}]}, r"stages\[0\]"),
         ({"stages": [{"steps": 1}], "memory": {"rank": 0}}, "rank"),
         ({"stages": [{"steps": 1, "real_share": 0.1}]}, "data_folder"),
+        ({"stages": [{"steps": 1, "reply_share": 0.1}]}, "data_folder"),
         ({"stages": [{"steps": 1}], "objectives": {"retention": 1.0}}, "data_folder"),
     ],
 )

@@ -72,6 +72,10 @@ class AgentLife:
     """Whether the assistant's message before a tool result carries the call; needs a template with tools."""
     dialogue: tuple[str, ...] = ()
     """Lines of real dialogue that replace half of the distractors."""
+    asides: float = 0.0
+    """Probability that a fact is told beside a request ("What is a verb? By the way, I live in Rome.")."""
+    replies: tuple[str, ...] = ()
+    """Long texts, one of which the assistant answers half of the turns with."""
     questions: int = 1
     """Most questions asked about one past in `conversation`: the drawn one, then plain ones about its other facts."""
     untold: float = 0.0
@@ -226,6 +230,8 @@ class AgentLife:
             tools=self.tools,
             tool_calls=self.tool_calls,
             dialogue=self.dialogue,
+            asides=self.asides,
+            replies=self.replies,
         )
 
 

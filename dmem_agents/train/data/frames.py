@@ -22,6 +22,13 @@ TELLING = Phrases(
     I checked twice, and {P} {noun} really is {x}.
     You don't know {P} {noun} yet, so here it is: {x}.
     Whenever {P} {noun} comes up, think of {x}.
+    {x}, that's {P} {noun}.
+    {x} is what you should give as {P} {noun}.
+    File {x} under {P} {noun}.
+    Note {x} next to {P} {noun}.
+    {x} it is, {P} {noun}.
+    It's {x}, meaning {P} {noun}.
+    Nothing else than {x} is right for {P} {noun}.
     """,
     """
     Concerning {P} {noun}: {x}.

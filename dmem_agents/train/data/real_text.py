@@ -196,6 +196,26 @@ def squad(data_folder: Path | str, split: Split = "train", *, longest: int = 45)
     return Stories(stories, task="squad")
 
 
+def replies(data_folder: Path | str, split: Split = "train", *, words: int = 60) -> tuple[str, ...]:
+    """The starts of SQuAD 2.0's passages, as what an assistant answers at length; meant for `AgentLife.replies`.
+
+    Args:
+        data_folder: Folder with `squadv2/`.
+        split: By the spelling of the start.
+        words: About how many each has; it ends with a sentence.
+    """
+    found: dict[str, None] = {}
+    for record in read_json_lines(Path(data_folder) / "squadv2" / "test.jsonl.gz", ("context",)):
+        start = ""
+        for sentence in _SENTENCE_END.split(record["context"]):
+            start = f"{start} {sentence}".strip()
+            if len(start.split()) >= words:
+                break
+        if start and split_of(start) == split:
+            found[start] = None
+    return tuple(found)
+
+
 def hotpot(data_folder: Path | str, split: Split = "train", *, longest: int = 60) -> Stories:
     """HotpotQA without yes/no: the supporting sentences are told one by one, then the question.
 

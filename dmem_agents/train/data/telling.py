@@ -15,6 +15,7 @@ from dmem_agents.train.data.pools import draw
 from dmem_agents.train.data.rows import Phrases
 from dmem_agents.train.data.splits import Split
 from dmem_agents.train.data.tables import wording
+from dmem_agents.train.data.tables.requests import REQUESTS
 from dmem_agents.train.data.tables.smalltalk import draw_turn
 
 _FRAMED = 0.2
@@ -34,6 +35,8 @@ class Settings:
     tools: float
     tool_calls: bool
     dialogue: tuple[str, ...]
+    asides: float
+    replies: tuple[str, ...]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -118,11 +121,11 @@ class Telling:
             return self._tool_result(fact)
         if fact.old and not is_change:
             told = Fact(attribute=fact.attribute, owner=fact.owner, value=fact.old)
-            return self._user_turn(self._statement(told, self._statements(told)), [])
+            return self._user_turn(self._beside_a_request(self._statement(told, self._statements(told))), [])
         templates = self._statements(fact)
         if is_change:
             templates = fact.attribute.changes(self._settings.phrasings, third=fact.owner is not None)
-        return self._user_turn(self._statement(fact, templates), [fact])
+        return self._user_turn(self._beside_a_request(self._statement(fact, templates)), [fact])
 
     def questions(self, fact: Fact) -> tuple[str, ...]:
         """Templates that ask for a fact: its own, or sometimes those every attribute shares."""
@@ -149,6 +152,13 @@ class Telling:
         if is_plain(template) and self._chance(self._settings.openings):
             template = self._opened(template, wording.OPENINGS)
         return self._fill(template, fact, self._voice(owner))
+
+    def _beside_a_request(self, statement: str) -> str:
+        """A statement, sometimes in one message with what any assistant is asked."""
+        if not self._settings.asides or not self._chance(self._settings.asides):
+            return statement
+        request = self._rng.choice(REQUESTS)
+        return f"{request} {statement}" if self._chance(0.7) else f"{statement} {request}"
 
     def _opened(self, template: str, openings: Phrases) -> str:
         """A plain template with an opening before or after it."""
@@ -201,7 +211,9 @@ class Telling:
     def _user_turn(self, text: str, facts: list[Fact]) -> _Piece:
         text = capitalised(contracted(text) if self._chance(0.6) else text)
         messages = [Message(role="user", content=text)]
-        if not text.endswith("?") and self._chance(self._settings.acknowledgements):
+        if self._settings.replies and self._chance(0.5):
+            messages.append(Message(role="assistant", content=self._rng.choice(self._settings.replies)))
+        elif not text.endswith("?") and self._chance(self._settings.acknowledgements):
             reply = self._rng.choice(wording.ACKNOWLEDGEMENTS.of(self._settings.phrasings))
             messages.append(Message(role="assistant", content=reply))
         return _Piece(messages=messages, facts=facts)

@@ -6,6 +6,7 @@ import dataclasses
 import random
 import re
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -13,6 +14,7 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.train.data import SPLITS, AgentLife, Episode, Mixture, Split, episode
 from dmem_agents.train.data.tables import ATTRIBUTES
 from dmem_agents.train.data.tables.names import MEN, WOMEN
+from dmem_agents.train.data.tables.requests import REQUESTS
 from dmem_agents.train.data.tables.wording import ACKNOWLEDGEMENTS
 
 EPISODES = 600
@@ -172,6 +174,22 @@ def test_given_dialogue_takes_part_of_the_distractors() -> None:
     made = stream(AgentLife(dialogue=lines, distractors=(2, 2)), count=100)
     shown = Counter(text for one in made for text in texts(one))
     assert all(shown[line] > 10 for line in lines)
+
+
+def test_facts_are_told_beside_requests() -> None:
+    life = AgentLife(facts=(1, 1), distractors=(0, 0), tools=0.0, speakers=0.0, tasks={"recall": 1.0})
+    told = [texts(made) for made in stream(dataclasses.replace(life, asides=1.0), count=100)]
+    assert all(any(request in text for request in REQUESTS) for (text, *_) in told)
+    assert not any(request in text for made in stream(life, count=100) for text in texts(made) for request in REQUESTS)
+
+
+def test_the_assistant_answers_half_of_the_turns_at_length() -> None:
+    plain = {"acknowledgements": 0.0, "joined": 0.0, "tools": 0.0, "tasks": {"recall": 1.0}}
+    life = AgentLife(facts=(2, 2), distractors=(2, 2), replies=("A.", "B."), **plain)  # type: ignore[arg-type]
+    made = [one.written for one in stream(life, count=100)]
+    answered = sum(message.content in ("A.", "B.") for written in made for message in written)
+    assert 150 < answered < 250
+    assert all(after.role == "user" for written in made for one, after in pairwise(written) if one.role != "user")
 
 
 def test_a_mixture_draws_from_every_source() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from dmem_agents.train.data.real_text import (
     hotpot,
     persona_dialogue,
     real_text,
+    replies,
     second_person,
     squad,
 )
@@ -81,6 +83,13 @@ def test_splits_of_real_text_share_no_passage(folder: Path, split: str) -> None:
         return_to = {story.told for story in squad(folder, "validation").stories}
         assert return_to.isdisjoint({story.told for story in squad(folder, "train").stories})
     assert real_text(folder, split).sample(random.Random(0)).written  # type: ignore[arg-type]
+
+
+def test_replies_are_starts_of_passages_of_about_so_many_words(folder: Path) -> None:
+    shown = replies(folder, words=5)
+    assert shown
+    assert all(re.fullmatch(r"Some intro\. The tower number \d+ was built by Ada Stone\.", text) for text in shown)
+    assert set(shown).isdisjoint(replies(folder, "validation", words=5))
 
 
 def test_the_first_person_turns_into_the_second() -> None:

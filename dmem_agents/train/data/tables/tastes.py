@@ -35,6 +35,11 @@ def _favourite(
             The {noun} {{S}} like{{s}} best {verb} {{v}}.
             For {{O}}, the best {noun} {verb} {{v}}.
             When it comes to {topic}, {{S}} love{{s}} {{v}} most.
+            There {verb} no {noun} {{S}} enjoy{{s}} more than {{v}}.
+            {{v}} {verb} the {noun} {{S}} would never give up.
+            If {{S}} could keep only one kind of {noun}, it would be {{v}}.
+            {{S}} rank{{s}} {{v}} above any other {noun}.
+            With {topic}, {{S}} always put{{s}} {{v}} first.
             {tell}
         """,
         tell_held=f"""
