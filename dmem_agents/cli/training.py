@@ -50,7 +50,7 @@ def train(
 
 def _shortened(recipe: Recipe) -> Recipe:
     """One step a stage, on the generated episodes alone: a first try needs no data folder."""
-    stages = tuple(dataclasses.replace(stage, steps=1, real_share=0.0) for stage in recipe.stages)
+    stages = tuple(dataclasses.replace(stage, steps=1, real_share=0.0, reply_share=0.0) for stage in recipe.stages)
     small = dataclasses.replace(recipe.optimisation, conversations_per_step=2, compile=False)
     return dataclasses.replace(
         recipe,

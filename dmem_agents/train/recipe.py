@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -147,6 +147,10 @@ class Recipe:
             step -= stage.steps
         return self.stages[-1]
 
+    def fields(self) -> dict[str, Any]:
+        """Every setting under a dotted name like `stages.0.steps`."""
+        return dict(_flat(dataclasses.asdict(self)))
+
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
         """Read a TOML recipe.
@@ -174,6 +178,16 @@ class Recipe:
                 values[name] = _build(kind, values[name], name)
         values["stages"] = tuple(_build(Stage, s, f"stages[{i}]") for i, s in enumerate(values.get("stages", ())))
         return _build(cls, values, "the recipe")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if name == "stages":
+            value = {str(i): stage for i, stage in enumerate(value)}
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", list(value) if isinstance(value, tuple) else value
 
 
 def _build(kind: type[T], table: Any, place: str) -> T:

@@ -7,7 +7,9 @@ checkpoint counts only with the marker that is written last, so a run killed whi
 from __future__ import annotations
 
 import functools
+import json
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +33,8 @@ from dmem_agents.train.recipe import Recipe
 
 COMPLETE = "complete"
 """Name of the marker that a whole checkpoint has."""
+RECIPE = "recipe.json"
+"""Name of the file that keeps what a folder's checkpoints were made by."""
 _PROMPTS_AT_ONCE = 64
 _ANSWER_TOKENS = 24
 """Of the frozen model's answers: a memory that interferes does so at their start."""
@@ -200,11 +204,34 @@ def train_adapter(
         callbacks=callbacks,
     )
     resume = last_checkpoint(folder)
+    if trainer.is_world_process_zero():
+        _write_down(recipe, folder, resume)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.is_world_process_zero():
         save_adapter(model, folder / "adapter", dtype=torch.bfloat16)
     trainer.accelerator.wait_for_everyone()
     return folder / "adapter"
+
+
+def _write_down(recipe: Recipe, folder: Path, resume: Path | None) -> None:
+    """Leave the recipe with its checkpoints; say what changed when others were made by another."""
+    kept, now = folder / RECIPE, recipe.fields()
+    if resume is not None and kept.is_file():
+        earlier = json.loads(kept.read_text(encoding="utf-8"))
+        changes = [f"{n}: {earlier.get(n)} → {now.get(n)}" for n in {**earlier, **now} if earlier.get(n) != now.get(n)]
+        if changes:
+            warnings.warn(
+                f"{folder} was begun by another recipe and goes on from {resume.name} by this one "
+                f"({'; '.join(changes)}). For a run from the start, choose another folder.",
+                stacklevel=3,
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        half = kept.with_suffix(".half")
+        half.write_text(json.dumps(now, indent=1), encoding="utf-8")
+        half.replace(kept)
+    except OSError as error:
+        raise ConfigError(f"Could not write {kept}: {error}. Make room or choose another folder.") from error
 
 
 def _ordinary_text(recipe: Recipe, model: DeltaMemModel, tokenizer: PreTrainedTokenizerBase) -> OrdinaryText | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -48,6 +50,16 @@ def test_a_killed_run_resumes_to_the_same_weights(make_model, tmp_path):
     assert all(torch.equal(a[name], b[name]) for name in a)
     first = dict(make_model().adapter_parameters())
     assert any(not torch.equal(a[name].float(), first[name].bfloat16().float()) for name in a)
+
+
+def test_going_on_by_another_recipe_says_what_changed(make_model, tmp_path):
+    train_adapter(RECIPE, make_model(), tiny_tokenizer(), tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        train_adapter(RECIPE, make_model(), tiny_tokenizer(), tmp_path)
+    longer = dataclasses.replace(RECIPE, stages=(dataclasses.replace(RECIPE.stages[0], steps=8),))
+    with pytest.warns(UserWarning, match=r"goes on from checkpoint-6 by this one \(stages\.0\.steps: 6 → 8\)"):
+        train_adapter(longer, make_model(), tiny_tokenizer(), tmp_path)
 
 
 def test_a_half_written_checkpoint_does_not_count(make_model, tmp_path):
