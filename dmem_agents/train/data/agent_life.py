@@ -8,7 +8,7 @@ away and drawn again.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +74,8 @@ class AgentLife:
     """Lines of real dialogue that replace half of the distractors."""
     asides: float = 0.0
     """Probability that a fact is told beside a request ("What is a verb? By the way, I live in Rome.")."""
+    usual_answer: float = 0.7
+    """Probability that an answer is worded as usual; what is worded by chance can only be guessed."""
     replies: tuple[str, ...] = ()
     """Long texts, one of which the assistant answers half of the turns with."""
     questions: int = 1
@@ -317,7 +319,8 @@ class _Draft:
     def _about_untold(self, teller: Telling, fact: Fact) -> tuple[str, str]:
         """Question for what was never said, and its answer."""
         question, _ = teller.ask(fact, self.rng.choice(teller.questions(fact)), "")
-        return question, self.rng.choice(wording.UNTOLD)
+        said = self.rng.choice(wording.UNTOLD)  # drawn in any case, so that episodes stay those that were measured
+        return question, said if self.life.usual_answer < 1 else wording.UNTOLD[0]
 
     def _cell(self, count: int, distractors: int, asked: Fact) -> dict[str, int | str | bool]:
         return {
@@ -353,9 +356,12 @@ class _Draft:
     def _recall(self, teller: Telling, asked: Fact) -> tuple[str, str, str]:
         """A plain question, its answer and the value in it."""
         template = self.rng.choice(teller.questions(asked))
-        answers = asked.attribute.answers(third=asked.owner is not None)
-        answer = answers[0] if self.rng.random() < 0.7 else self.rng.choice(answers)
+        answer = self._worded(asked.attribute.answers(third=asked.owner is not None))
         return (*teller.ask(asked, template, answer), asked.value)
+
+    def _worded(self, answers: Sequence[str]) -> str:
+        """One of the answers, mostly the first."""
+        return answers[0] if self.rng.random() < self.life.usual_answer else self.rng.choice(answers)
 
     def _reconstruction(self, teller: Telling, told: tuple[Fact, ...]) -> tuple[str, str, str]:
         """Request, everything (or the first or last thing) that the user said, and a value in it."""

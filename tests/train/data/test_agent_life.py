@@ -176,6 +176,18 @@ def test_given_dialogue_takes_part_of_the_distractors() -> None:
     assert all(shown[line] > 10 for line in lines)
 
 
+def test_answers_are_worded_as_usual_when_nothing_is_left_to_chance() -> None:
+    life = {"attributes": ("city",), "third_person": 0.0, "facts": (1, 1)}
+    openings = [
+        {made.target.content.split(made.value)[0] for made in only("recall", usual_answer=u, **life)}
+        for u in (0.0, 1.0)
+    ]
+    assert len(openings[0]) == 2
+    assert len(openings[1]) == 1
+    assert {made.target.content for made in only("unknown", usual_answer=1.0)} == {"You haven't told me that."}
+    assert len({made.target.content for made in only("unknown")}) == 3
+
+
 def test_facts_are_told_beside_requests() -> None:
     life = AgentLife(facts=(1, 1), distractors=(0, 0), tools=0.0, speakers=0.0, tasks={"recall": 1.0})
     told = [texts(made) for made in stream(dataclasses.replace(life, asides=1.0), count=100)]
