@@ -35,7 +35,7 @@ _MESSAGE = "Here is message number {number:02d}. What do you think of the weathe
 @case("concurrency")
 def concurrency_case(quick: bool) -> Result:
     """Tokens per second of several agents decoding together, and the engine's time over bare forward passes."""
-    model = with_memory("tsw4")
+    model = with_memory("shipped")
     new_tokens, repeats = (12, 3) if quick else (24, REPEATS)
     with Engine(model, max_batch_size=16) as engine:
         sides: dict[str, Callable[[], object]] = {
@@ -210,7 +210,7 @@ def _parts(session: MemorySession) -> Iterator[dict[str, float]]:
         return run
 
     with ExitStack() as patches:
-        model = with_memory("tsw4")
+        model = with_memory("shipped")
         by_width = lambda ids, *_: "decoding" if ids.shape[1] == 1 else "prefill"  # noqa: E731
         patches.enter_context(patch.object(model, "forward", timed(by_width, model.forward)))
         for name in ("load", "commit"):
@@ -248,7 +248,7 @@ def _session(store: str) -> Iterator[MemorySession]:
     tokenizer = AutoTokenizer.from_pretrained(embedded_model_folder())
     with open_store(store) as opened:
         session = MemorySession(
-            SessionConfig(store=opened), loaded=LoadedModel(model=with_memory("tsw4"), tokenizer=tokenizer)
+            SessionConfig(store=opened), loaded=LoadedModel(model=with_memory("shipped"), tokenizer=tokenizer)
         )
         try:
             yield session

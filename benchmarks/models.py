@@ -17,11 +17,14 @@ from dmem_agents.model.embedded import embedded_model_folder
 from dmem_agents.model.loading import packaged_adapter_folder
 from dmem_agents.model.progress_bars import hidden_progress_bars
 
-SHAPES = {"tsw1": "TSW, one state head", "tsw4": "TSW, 4 state heads", "ssw": "SSW"}
-"""Rank 8, q and o steered, as the research code was measured.
-
-`tsw4` is the shipped adapter, which steers k and v too; the others are fresh, rounded to bfloat16 as training saves
-every adapter.
+SHAPES = {
+    "tsw1": "TSW, one state head",
+    "tsw4": "TSW, 4 state heads",
+    "shipped": "the shipped adapter",
+    "ssw": "SSW",
+}
+"""All but the shipped adapter are fresh, of rank 8, and steer q and o, as the research code was measured; they are
+rounded to bfloat16 as training saves every adapter.
 """
 
 
@@ -39,18 +42,20 @@ def plain() -> PreTrainedModel:
 def with_memory(shape: str) -> DeltaMemModel:
     """The same weights with a memory attached, frozen as in serving."""
     backbone = copy.deepcopy(plain(), {id(p): p for p in plain().parameters()})
-    if shape == "tsw4":
+    if shape == "shipped":
         folder = packaged_adapter_folder()
         if folder is None:
             raise FileNotFoundError("Expected the shipped adapter in dmem_agents/model/adapters; it is not there.")
         model = load_adapter(backbone, folder)
     else:
-        granularity = "message_mean" if shape == "ssw" else "token"
-        torch.manual_seed(0)
-        model = attach(
-            backbone,
-            DeltaMemConfig(delta_heads=("q", "o"), output_init="base_slice", memory_write_granularity=granularity),
+        config = DeltaMemConfig(
+            delta_heads=("q", "o"),
+            output_init="base_slice",
+            num_state_heads=4 if shape == "tsw4" else 1,
+            memory_write_granularity="message_mean" if shape == "ssw" else "token",
         )
+        torch.manual_seed(0)
+        model = attach(backbone, config)
         model.load_adapter_parameters({name: p.bfloat16() for name, p in model.adapter_parameters().items()})
     return model.eval().requires_grad_(False)
 
