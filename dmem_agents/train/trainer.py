@@ -217,7 +217,10 @@ def _write_down(recipe: Recipe, folder: Path, resume: Path | None) -> None:
     """Leave the recipe with its checkpoints; say what changed when others were made by another."""
     kept, now = folder / RECIPE, recipe.fields()
     if resume is not None and kept.is_file():
-        earlier = json.loads(kept.read_text(encoding="utf-8"))
+        try:
+            earlier = json.loads(kept.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # nothing to compare with
+            earlier = now
         changes = [f"{n}: {earlier.get(n)} → {now.get(n)}" for n in {**earlier, **now} if earlier.get(n) != now.get(n)]
         if changes:
             warnings.warn(
