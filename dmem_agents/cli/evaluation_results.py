@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from dmem_agents import __version__
-from dmem_agents.cli.whole_files import write_whole
 from dmem_agents.errors import ConfigError
+from dmem_agents.whole_files import write_whole
 
 
 @dataclass(kw_only=True, slots=True)

@@ -19,8 +19,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
-from dmem_agents.cli.whole_files import write_whole
 from dmem_agents.errors import ConfigError
+from dmem_agents.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -30,6 +30,7 @@ from dmem_agents.train.dataset import CurriculumDataset, collate
 from dmem_agents.train.objectives import ObjectiveWeights, loss_terms
 from dmem_agents.train.ordinary_text import OrdinaryText
 from dmem_agents.train.recipe import Recipe
+from dmem_agents.whole_files import write_whole
 
 COMPLETE = "complete"
 """Name of the marker that a whole checkpoint has."""
@@ -230,9 +231,7 @@ def _write_down(recipe: Recipe, folder: Path, resume: Path | None) -> None:
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        half = kept.with_suffix(".half")
-        half.write_text(json.dumps(now, indent=1), encoding="utf-8")
-        half.replace(kept)
+        write_whole(kept, json.dumps(now, indent=1).encode())
     except OSError as error:
         raise ConfigError(f"Could not write {kept}: {error}. Make room or choose another folder.") from error
 

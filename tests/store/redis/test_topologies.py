@@ -55,8 +55,6 @@ class TestCluster(RedisSuite, SharedStoreConformance):
         self.url = f"{cluster[0]}?prefix={secrets.token_hex(4)}"
 
 
-# When a node is slow to answer, redis-py asks for the nodes anew and drops the old ones unclosed: its own business.
-@pytest.mark.filterwarnings(r"ignore:Exception ignored in.*ClusterNode:pytest.PytestUnraisableExceptionWarning")
 class TestAsyncCluster(AsyncRedisSuite):
     @pytest.fixture(autouse=True)
     def _url(self, cluster: tuple[str, list[RedisProcess]]) -> None:
