@@ -139,10 +139,7 @@ class LayerMemory(nn.Module):
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.float()
             if not write or segments is not None:
-                query = self._split(F.linear(hidden, self.memory_q_proj))
-                if self.config.normalize_qk:
-                    query = _unit(query)
-                reads = query @ state.transpose(-1, -2)  # [B, H, T, r]
+                reads = self.queries(hidden).transpose(1, 2) @ state.transpose(-1, -2)  # [B, H, T, r]
                 reads = reads.transpose(1, 2).flatten(2)
                 if write and segments is not None:
                     _, state = self._scan(segments.mean(hidden), state, segments.present)
@@ -186,6 +183,18 @@ class LayerMemory(nn.Module):
                 change = change * torch.rsqrt(mean_square + c.delta_o_rmsnorm_eps) * self.delta_o_rmsnorm_weight
             return change
 
+    def queries(self, hidden: Tensor) -> Tensor:
+        """Memory queries `[B, T, H, r]` float32 of these hidden states `[B, T, d]` (`delta-mem.md` §1.1)."""
+        return self._heads(F.linear(hidden.float(), self.memory_q_proj))
+
+    def keys(self, hidden: Tensor) -> Tensor:
+        """`queries` for memory keys."""
+        return self._heads(F.linear(hidden.float(), self.memory_k_proj))
+
+    def _heads(self, projected: Tensor) -> Tensor:
+        split = projected.view(*projected.shape[:2], self.config.num_state_heads, self.config.rank)
+        return _unit(split) if self.config.normalize_qk else split
+
     def gates(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """keep, erase and write `[B, T, H, g]` that these hidden states `[B, T, d]` ask for."""
         projected = F.linear(hidden.float(), self._projection())
@@ -209,10 +218,6 @@ class LayerMemory(nn.Module):
         keep, erase, write = self._gates(projected[..., 3 * c.width :])
         reads, state = scan(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=written)
         return reads.flatten(2), state
-
-    def _split(self, projected: Tensor) -> Tensor:
-        """`[B, T, R]` → `[B, H, T, r]`."""
-        return projected.view(*projected.shape[:2], self.config.num_state_heads, self.config.rank).transpose(1, 2)
 
     def _scale(self, head: HeadName) -> float | Tensor:
         """What a correction is multiplied by."""

@@ -84,7 +84,11 @@ class TrainingBatch:
     labels: Tensor
     """`[Q, K]`: targets of the last K positions, −100 where there is none."""
     label_weights: Tensor
-    """`[Q, K]` float32: 1, or the collator's `value_weight` on the tokens of the asked value; 0 without a label."""
+    """`[Q, K]` float32: 1, or the collator's `value_weight` on decisive labels; 0 without a label."""
+    decisive: Tensor
+    """`[Q, K]` bool: labels that hold the asked value, or "haven't told me", and an answer's first word."""
+    told: Tensor
+    """`[Q, ΣT]` bool, over the write passes end to end: tokens of the asked value; none where that was updated."""
     conversation: Tensor
     """`[Q]` int64: whose state a question reads."""
     reconstruct: Tensor
@@ -123,6 +127,8 @@ class TrainingBatch:
             read_write_mask=self.read_write_mask[rows, -tokens:],
             labels=self.labels[rows, -kept:],
             label_weights=self.label_weights[rows, -kept:],
+            decisive=self.decisive[rows, -kept:],
+            told=self.told[rows],
             conversation=self.conversation[rows],
             reconstruct=self.reconstruct[rows],
             teacher_ids=self.teacher_ids[rows, -taught:] if taught else self.teacher_ids,
@@ -179,9 +185,12 @@ class Collator:
         preamble = rng.random() < self.preamble_share
         conversations = [[self._block(turn, preamble) for turn in self._turns(past, rng)] for past in pasts]
         reads: dict[str, Any] = self._reads(episodes, rng, preamble)
+        writes = self._write_passes(conversations)
+        conversation = [pasts[e.written] for e in episodes]
         return TrainingBatch(
-            writes=self._write_passes(conversations),
-            conversation=torch.tensor([pasts[e.written] for e in episodes]),
+            writes=writes,
+            told=self._told(writes, episodes, conversation),
+            conversation=torch.tensor(conversation),
             reconstruct=torch.tensor([e.task == "reconstruct" for e in episodes]),
             **reads,
             **self._ordinary(rng),
@@ -272,6 +281,13 @@ class Collator:
                 taught.append([*self._with_everything(episode), *answer])
         length, kept = max(len(r[0]) for r in rows), max(len(r[1]) for r in rows)
         self._check_length(length, "a question and its answer")
+        decisive = torch.tensor(
+            [
+                [False] * (kept - len(a)) + self._decisive(a, e.value or _UNTOLD)
+                for (_, a, _), e in zip(rows, episodes, strict=True)
+            ]
+        )
+        labelled = torch.tensor([[0.0] * (kept - len(a)) + [1.0] * len(a) for _, a, _ in rows])
         longest = max(map(len, taught), default=0)
         self._check_length(longest, "all that was told, a question and its answer")
         return {
@@ -279,12 +295,8 @@ class Collator:
             "read_mask": torch.tensor([[0] * (length - len(i)) + [1] * len(i) for i, _, _ in rows]),
             "read_write_mask": torch.tensor([[False] * (length - len(w)) + w for _, _, w in rows]),
             "labels": torch.tensor([[IGNORE] * (kept - len(a)) + a for _, a, _ in rows]),
-            "label_weights": torch.tensor(
-                [
-                    [0.0] * (kept - len(a)) + self._weights(a, e.value or _UNTOLD)
-                    for (_, a, _), e in zip(rows, episodes, strict=True)
-                ]
-            ),
+            "label_weights": torch.where(decisive, self.value_weight, 1.0) * labelled,
+            "decisive": decisive,
             "teacher_ids": torch.tensor(
                 [[self.pad_id] * (longest - len(i)) + i for i in taught], dtype=torch.int64
             ).view(len(taught), longest),
@@ -299,24 +311,38 @@ class Collator:
         asked = [m for m in episode.visible if m.role != "system"]
         return self.tokenizer.render([*system, *episode.written, *asked], add_generation_prompt=True).input_ids
 
-    def _weights(self, answer: Sequence[int], value: str) -> list[float]:
-        """`value_weight` on every token that holds a part of the value or of the first word, 1 elsewhere.
+    def _told(self, writes: Sequence[WritePass], episodes: Sequence[Episode], conversation: Sequence[int]) -> Tensor:
+        """Which written tokens spell the asked value, as a word inside a sentence or at its start."""
+        length = sum(one.ids.shape[1] for one in writes)
+        told = torch.zeros(len(episodes), length, dtype=torch.bool)
+        if not length:
+            return told
+        pasts = torch.cat([one.ids.masked_fill(~one.write_mask, -1) for one in writes], dim=1).tolist()
+        for row, (episode, past) in enumerate(zip(episodes, conversation, strict=True)):
+            if not episode.value or episode.task == "update":  # what an update replaces has the same address
+                continue
+            for text in (f" {episode.value}", episode.value):
+                spelt = self.tokenizer.encode(text)
+                for start in range(length - len(spelt) + 1):
+                    if pasts[past][start : start + len(spelt)] == spelt:
+                        told[row, start : start + len(spelt)] = True
+        return told
+
+    def _decisive(self, answer: Sequence[int], value: str) -> list[bool]:
+        """Tokens that hold a part of the value or of the first word.
 
         The first word decides whether an answer holds a value ("Your …", "You haven't …").
         """
-        if self.value_weight == 1.0 or not value:
-            return [1.0] * len(answer)
         text = self.tokenizer.decode(answer)
-        start = text.find(value)
+        start = text.find(value) if value else -1
         if start < 0:
-            return [1.0] * len(answer)
+            return [False] * len(answer)
         word = len(text.split(maxsplit=1)[0])
         ends = [len(self.tokenizer.decode(answer[: i + 1])) for i in range(len(answer))]
-        heavy = (
+        return [
             begin < word or (begin < start + len(value) and end > start)
             for begin, end in zip([0, *ends], ends, strict=False)
-        )
-        return [self.value_weight if hit else 1.0 for hit in heavy]
+        ]
 
     def _check_length(self, length: int, what: str) -> None:
         if length > self.max_tokens:

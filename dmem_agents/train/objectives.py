@@ -2,7 +2,8 @@
 
 `delta-mem.md` §6.2 has the published loss; of its many terms only the answer's cross-entropy was alive. Ours: the
 answer, reconstruction, contrast against a stranger's state, distillation from the frozen model that sees everything,
-retention of its ways on ordinary text, and sparsity of the gates where they write.
+retention of its ways on ordinary text, sparsity of the gates where they write, and reads that look where the asked
+value was told.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dmem_agents.model.attach import DeltaMemModel
+from dmem_agents.train.addressing import Inputs, addressing, attention_inputs
 from dmem_agents.train.batching import IGNORE, TrainingBatch
 
 _ROWS_AT_ONCE = 64
@@ -36,6 +38,8 @@ class ObjectiveWeights:
     """KL(frozen model with all that was told in its prompt ‖ model with the state alone) on answers, nats per token."""
     retention: float = 0.0
     """KL(frozen model ‖ model with a state that knows nothing of the text) on ordinary text, nats per token."""
+    addressing: float = 0.0
+    """−log of the share of the memory's reads that falls on the asked value where it was told, nats; `addressing`."""
     sparsity: float = 0.0
     """(mean β over written tokens of the write pass − target)²; the published term took the read pass."""
     sparsity_target: float = 0.05
@@ -153,13 +157,14 @@ def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWei
     if weights.sparsity:
         hooks = [m.register_forward_pre_hook(_collect_beta(gate_means), with_kwargs=True) for m in model.memories]
     try:
-        states = write_states(model, batch)
+        with attention_inputs(model, collect=weights.addressing > 0) as told:
+            states = write_states(model, batch)
     finally:
         for hook in hooks:
             hook.remove()
     terms: dict[str, Tensor] = {}
     for rows in batch.by_length():
-        for name, term in _question_terms(model, batch.questions(rows), states, weights).items():
+        for name, term in _question_terms(model, batch.questions(rows), states, told, weights).items():
             share = term * (len(rows) / len(batch.read_ids))
             terms[name] = terms[name] + share if name in terms else share
     if weights.retention and len(batch.ordinary_ids):
@@ -172,10 +177,11 @@ def loss_terms(model: DeltaMemModel, batch: TrainingBatch, weights: ObjectiveWei
 
 
 def _question_terms(
-    model: DeltaMemModel, batch: TrainingBatch, states: Tensor, weights: ObjectiveWeights
+    model: DeltaMemModel, batch: TrainingBatch, states: Tensor, told: Inputs, weights: ObjectiveWeights
 ) -> dict[str, Tensor]:
     """The terms that come from answers, each a mean over the batch's questions."""
-    logits = answer_logits(model, batch, states.index_select(1, batch.conversation))
+    with attention_inputs(model, collect=weights.addressing > 0) as asked:
+        logits = answer_logits(model, batch, states.index_select(1, batch.conversation))
     nll = row_nll(logits, batch)
     terms: dict[str, Tensor] = {}
     for name, rows in (("answer", ~batch.reconstruct), ("reconstruct", batch.reconstruct)):
@@ -185,6 +191,8 @@ def _question_terms(
         stranger = states.roll(1, dims=1).index_select(1, batch.conversation)
         other = row_nll(answer_logits(model, batch, stranger), batch)
         terms["contrast"] = F.softplus(weights.contrast_margin - (other - nll))[~batch.reconstruct].sum() / len(nll)
+    if weights.addressing:
+        terms["addressing"] = addressing(model, batch, told, asked)
     if weights.distillation:
         terms["distillation"] = distillation(model, batch, logits)
     return terms

@@ -1,0 +1,116 @@
+"""Which written tokens a question is about, and the loss on where reads look."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+
+import pytest
+import torch
+
+from dmem_agents.messages import Message
+from dmem_agents.train.addressing import TEMPERATURE, addressing, attention_inputs
+from dmem_agents.train.objectives import ObjectiveWeights, answer_logits, loss_terms, write_states
+from tests.train.test_batching import PASTS, episode, user
+
+EPISODES = [episode(*PASTS[0]), episode(*PASTS[1], answer="She is 30.", value="30")]
+
+
+@pytest.fixture
+def batch(collator):
+    return collator(EPISODES, random.Random(0))
+
+
+def spelt(batch, chat, question: int) -> list[str]:
+    ids = torch.cat([one.ids for one in batch.writes], dim=1)[batch.conversation[question]]
+    return [chat.decode([i]).strip() for i in ids[batch.told[question]].tolist()]
+
+
+def test_the_asked_value_is_found_where_it_was_told_and_nowhere_else(batch, chat):
+    assert "".join(spelt(batch, chat, 0)) == "Oslo"
+    assert "".join(spelt(batch, chat, 1)) == "30"
+
+
+def test_a_value_at_the_start_of_a_message_and_told_twice_is_found(collator, chat):
+    batch = collator([episode(user("Oslo is home."), user("I like Oslo."))], random.Random(0))
+    assert "".join(spelt(batch, chat, 0)) == "OsloOslo"
+
+
+@pytest.mark.parametrize("change", [{"task": "update"}, {"value": "Bergen"}, {"value": ""}])
+def test_nothing_is_wanted_of_an_update_or_of_a_value_that_was_not_told(make_model, collator, change):
+    batch = collator([dataclasses.replace(EPISODES[0], **change)], random.Random(0))
+    assert not batch.told.any()
+    terms = loss_terms(make_model(), batch, ObjectiveWeights(addressing=1.0))
+    assert terms["addressing"] == 0
+
+
+def test_a_past_that_tells_nothing_wants_nothing(make_model, collator):
+    batch = collator([episode()], random.Random(0))
+    assert batch.told.shape == (1, 0)
+    assert loss_terms(make_model(), batch, ObjectiveWeights(addressing=1.0))["addressing"] == 0
+
+
+@torch.no_grad()
+def test_it_is_the_share_of_the_reads_that_the_definition_says(make_model, batch):
+    model = make_model()
+    with attention_inputs(model, collect=True) as told:
+        states = write_states(model, batch)
+    with attention_inputs(model, collect=True) as asked:
+        answer_logits(model, batch, states.index_select(1, batch.conversation))
+    ids = torch.cat([one.ids for one in batch.writes], dim=1)
+    written = torch.cat([one.write_mask for one in batch.writes], dim=1)
+    losses = []
+    for layer, memory in enumerate(model.memories):
+        hidden = torch.cat(told[layer], dim=1)
+        for row, past in enumerate(batch.conversation.tolist()):
+            for label in batch.decisive[row].nonzero().flatten().tolist():
+                place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
+                assert batch.read_ids[row, place + 1] == batch.labels[row, label]
+                for head in range(model.config.num_state_heads):
+                    query = memory.queries(asked[layer][0][row : row + 1, place : place + 1])[0, 0, head]
+                    weights = [0.0, 0.0]
+                    for token in range(ids.shape[1]):
+                        if not written[past, token]:
+                            continue
+                        one = hidden[past : past + 1, token : token + 1]
+                        gate = memory.gates(one)[2][0, 0, head].mean().item()
+                        weight = gate * math.exp(float(query @ memory.keys(one)[0, 0, head]) / TEMPERATURE)
+                        weights[bool(batch.told[row, token])] += weight
+                    losses.append(-math.log(weights[1] / sum(weights)))
+    expected = sum(losses) / len(losses)
+    assert addressing(model, batch, told, asked).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_it_trains_what_addresses_and_leaves_no_hook_behind(make_model, batch):
+    model = make_model()
+    terms = loss_terms(model, batch, ObjectiveWeights(addressing=1.0))
+    terms["addressing"].backward()
+    for memory in model.memories:
+        assert not memory._forward_pre_hooks
+        for name in ("memory_q_proj", "memory_k_proj", "beta_proj", "beta_bias"):
+            assert getattr(memory, name).grad.abs().max() > 0, name
+        for name in ("memory_v_proj", "delta_q_proj", "delta_o_proj"):
+            gradient = getattr(memory, name).grad
+            assert gradient is None or not gradient.any(), name
+
+
+def test_descending_it_moves_reads_to_the_asked_value(make_model, collator):
+    told = (user("I live in Oslo."), user("My dog is Rex."))
+    asked = [episode(*told), episode(*told, ask="Who is my dog?", answer="Your dog is Rex.", value="Rex")]
+    model, batch = make_model(), collator(asked, random.Random(0))
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(40):
+        loss = loss_terms(model, batch, ObjectiveWeights(answer=0.0, addressing=1.0))["total"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_messages_that_are_only_read_hold_no_told_value(collator, chat):
+    system = Message(role="system", content="You live in Oslo.")
+    batch = collator([episode(system, user("I like Oslo."))], random.Random(0))
+    assert "".join(spelt(batch, chat, 0)) == "Oslo"
