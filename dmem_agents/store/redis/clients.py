@@ -76,8 +76,15 @@ def connected_async(address: RedisAddress) -> AsyncClient:
 
 
 async def disconnected_async(client: AsyncClient) -> None:
-    """Closes a client of ours, and its Sentinels' connections, which redis-py leaves open."""
+    """Closes a client of ours, and what redis-py leaves open.
+
+    That is the connections to its Sentinels, and in a cluster those that were opened after an error had closed the
+    client: `RedisCluster.aclose` then does nothing.
+    """
     await client.aclose()
+    if isinstance(client, redis.asyncio.RedisCluster):
+        for node in [*client.get_nodes(), *client.startup_nodes]:
+            await node.disconnect()
     pool = getattr(client, "connection_pool", None)
     for sentinel in getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()):
         await sentinel.aclose()

@@ -81,6 +81,21 @@ def test_agents_are_spread_over_the_clusters_nodes(cluster: tuple[str, list[Redi
     assert all(node.client().keys("spread:*") for node in nodes)
 
 
+async def test_closing_also_closes_what_was_opened_after_an_error_had_closed_the_client(
+    cluster: tuple[str, list[RedisProcess]],
+) -> None:
+    store = AsyncRedisStateStore(f"{cluster[0]}?prefix=closing")
+    await store.load("a")
+    client = store._open()
+    await client.aclose()  # as redis-py does when a slot is not covered
+    nodes = [*client.get_nodes(), *client.startup_nodes]
+    for node in nodes:
+        await node.execute_command("PING")
+    assert all(connection.is_connected for node in nodes for connection in node._connections)
+    await store.aclose()
+    assert not any(connection.is_connected for node in nodes for connection in node._connections)
+
+
 def test_an_agent_is_read_and_written_while_its_slot_moves(cluster: tuple[str, list[RedisProcess]]) -> None:
     url, nodes = cluster
     with open_store(f"{url}?prefix=moving") as store, BlockingStore(open_async_store(f"{url}?prefix=moving")) as other:
