@@ -1,4 +1,4 @@
-"""Where reads look: what was written as an attention distribution, and a loss that wants it on the asked value.
+"""Where reads look: how much of each written token a read holds, and a loss that wants the asked value's.
 
 A read of the delta rule's state weighs each written value by its gate and by how well its key fits the query
 (`delta-mem.md` §1.2, §1.3). Nothing in the answer's cross-entropy asks for keys that differ, and training by it alone
@@ -14,13 +14,14 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dmem_agents.layers.memory import LayerMemory
 from dmem_agents.model.attach import DeltaMemModel
 from dmem_agents.train.batching import TrainingBatch
 
-TEMPERATURE = 0.25
-"""Of the cosines between queries and keys: a fitting key weighs up to e⁸ as much as an opposite one."""
+SOFTNESS = 0.05
+"""Below some such weight, what a read holds of the asked value counts as little instead of as negative."""
 
 Inputs = list[list[Tensor]]
 """Attention inputs `[B, T, d]` of every layer, one per forward pass."""
@@ -47,9 +48,11 @@ def _keep(into: list[Tensor], memory: nn.Module, arguments: tuple[Any, ...]) -> 
 
 
 def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: Inputs) -> Tensor:
-    """−log of the share of a read that falls on the asked value's tokens, in nats; mean over layers, heads and places.
+    """−log of the share of a read's energy that comes from the asked value's tokens, in nats; mean over places.
 
-    A place is one from which an answer's first word or a token of its value is predicted.
+    A read weighs a written token by its gate times the cosine between its key and the query, averaged over all
+    layers and heads: each head may confuse what others tell apart. A place is one from which an answer's first word
+    or a token of its value is predicted.
 
     Args:
         model: the memories, each trained on its own layer's inputs alone.
@@ -67,18 +70,15 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
     # Labels are the last K tokens; each is predicted one place before it.
     place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
     conversation = batch.conversation[question]
-    wanted = batch.told[question].unsqueeze(1)
-    written = torch.cat([one.write_mask for one in batch.writes], dim=1)[conversation].unsqueeze(1)
-    losses = []
-    memories = cast(Iterable[LayerMemory], model.memories)
-    for memory, before, now in zip(memories, told, asked, strict=True):
+    weights = []
+    for memory, before, now in zip(cast(Iterable[LayerMemory], model.memories), told, asked, strict=True):
         hidden = torch.cat(before, dim=1)
-        keys = memory.keys(hidden)[conversation]  # [N, T, H, r]
+        gated = memory.keys(hidden) * memory.gates(hidden)[2].mean(dim=-1, keepdim=True)  # [B, T, H, r]
         queries = memory.queries(now[0][question, place].unsqueeze(1)).squeeze(1)  # [N, H, r]
-        gate = memory.gates(hidden)[2].mean(dim=-1)[conversation].transpose(1, 2)  # [N, H, T]
-        weights = torch.einsum("nhr,nthr->nht", queries, keys) / TEMPERATURE + gate.clamp_min(1e-6).log()
-        share = weights.masked_fill(~wanted, -torch.inf).logsumexp(dim=-1) - weights.masked_fill(
-            ~written, -torch.inf
-        ).logsumexp(dim=-1)
-        losses.append(-share.mean())
-    return torch.stack(losses).mean()
+        weights.append(torch.einsum("nhr,nthr->nt", queries, gated[conversation]) / memory.config.num_state_heads)
+    written = torch.cat([one.write_mask for one in batch.writes], dim=1)[conversation]
+    weight = torch.stack(weights).mean(dim=0) * written
+    wanted = batch.told[question]
+    own = F.softplus((weight * wanted).sum(dim=1) / SOFTNESS) * SOFTNESS
+    others = (weight * ~wanted).square().sum(dim=1)
+    return torch.log1p(others / own.square()).mean()

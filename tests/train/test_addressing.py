@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dmem_agents.messages import Message
-from dmem_agents.train.addressing import TEMPERATURE, addressing, attention_inputs
+from dmem_agents.train.addressing import SOFTNESS, addressing, attention_inputs
 from dmem_agents.train.objectives import ObjectiveWeights, answer_logits, loss_terms, write_states
 from tests.train.test_batching import PASTS, episode, user
 
@@ -58,26 +58,27 @@ def test_it_is_the_share_of_the_reads_that_the_definition_says(make_model, batch
         states = write_states(model, batch)
     with attention_inputs(model, collect=True) as asked:
         answer_logits(model, batch, states.index_select(1, batch.conversation))
-    ids = torch.cat([one.ids for one in batch.writes], dim=1)
     written = torch.cat([one.write_mask for one in batch.writes], dim=1)
     losses = []
-    for layer, memory in enumerate(model.memories):
-        hidden = torch.cat(told[layer], dim=1)
-        for row, past in enumerate(batch.conversation.tolist()):
-            for label in batch.decisive[row].nonzero().flatten().tolist():
-                place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
-                assert batch.read_ids[row, place + 1] == batch.labels[row, label]
-                for head in range(model.config.num_state_heads):
-                    query = memory.queries(asked[layer][0][row : row + 1, place : place + 1])[0, 0, head]
-                    weights = [0.0, 0.0]
-                    for token in range(ids.shape[1]):
-                        if not written[past, token]:
-                            continue
-                        one = hidden[past : past + 1, token : token + 1]
-                        gate = memory.gates(one)[2][0, 0, head].mean().item()
-                        weight = gate * math.exp(float(query @ memory.keys(one)[0, 0, head]) / TEMPERATURE)
-                        weights[bool(batch.told[row, token])] += weight
-                    losses.append(-math.log(weights[1] / sum(weights)))
+    for row, past in enumerate(batch.conversation.tolist()):
+        for label in batch.decisive[row].nonzero().flatten().tolist():
+            place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
+            assert batch.read_ids[row, place + 1] == batch.labels[row, label]
+            own, others = 0.0, 0.0
+            for token in written[past].nonzero().flatten().tolist():
+                heads = []
+                for layer, memory in enumerate(model.memories):
+                    one = torch.cat(told[layer], dim=1)[past : past + 1, token : token + 1]
+                    query = memory.queries(asked[layer][0][row : row + 1, place : place + 1])[0, 0]
+                    gate = memory.gates(one)[2][0, 0].mean(dim=-1)
+                    heads += (gate * (query * memory.keys(one)[0, 0]).sum(dim=-1)).tolist()
+                weight = sum(heads) / len(heads)
+                if batch.told[row, token]:
+                    own += weight
+                else:
+                    others += weight**2
+            own = SOFTNESS * math.log1p(math.exp(own / SOFTNESS))
+            losses.append(-math.log(own**2 / (own**2 + others)))
     expected = sum(losses) / len(losses)
     assert addressing(model, batch, told, asked).item() == pytest.approx(expected, rel=1e-4)
 
