@@ -192,7 +192,7 @@ class LayerMemory(nn.Module):
         return self._heads(F.linear(hidden.float(), self.memory_k_proj))
 
     def _heads(self, projected: Tensor) -> Tensor:
-        split = projected.view(*projected.shape[:2], self.config.num_state_heads, self.config.rank)
+        split = projected.reshape(*projected.shape[:2], self.config.num_state_heads, self.config.rank)
         return _unit(split) if self.config.normalize_qk else split
 
     def gates(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -211,10 +211,8 @@ class LayerMemory(nn.Module):
     def _scan(self, hidden: Tensor, state: Tensor, written: Tensor | None) -> tuple[Tensor, Tensor]:
         c = self.config
         projected = F.linear(hidden, self._projection())
-        shape = (*hidden.shape[:2], c.num_state_heads, c.rank)
-        q, k, v = (x.reshape(shape) for x in projected[..., : 3 * c.width].split(c.width, dim=-1))
-        if c.normalize_qk:
-            q, k = _unit(q), _unit(k)
+        q, k, v = projected[..., : 3 * c.width].split(c.width, dim=-1)
+        q, k, v = self._heads(q), self._heads(k), v.reshape(*v.shape[:2], c.num_state_heads, c.rank)
         keep, erase, write = self._gates(projected[..., 3 * c.width :])
         reads, state = scan(q=q, k=k, v=v, keep=keep, erase=erase, write=write, state=state, write_mask=written)
         return reads.flatten(2), state
