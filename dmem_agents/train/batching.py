@@ -157,8 +157,8 @@ class Collator:
     tokenizer: ChatTokenizer
     by_turn: bool = False
     """One write pass per turn, as the segment granularities need."""
-    preamble_share: float = 0.3
-    """In how many batches the system prompt that a template adds by itself is kept."""
+    preamble_share: float = 0.8
+    """In how many batches the system prompt that a template adds by itself is kept, as serving always does."""
     online_share: float = 0.3
     """How many questions are asked, and ordinary rows read, with writes on, as in a live turn."""
     join_share: float = 0.3

@@ -74,8 +74,8 @@ class Stage:
 class Rendering:
     """How episodes become tokens; see `batching.Collator`."""
 
-    preamble_share: float = 0.3
-    """Share of turns that keep the template's own system prompt."""
+    preamble_share: float = 0.8
+    """Share of batches that keep the template's own system prompt, as serving always does."""
     online_share: float = 0.3
     """Share of questions asked with writes on."""
     join_share: float = 0.3

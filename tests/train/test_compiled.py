@@ -11,6 +11,7 @@ from dmem_agents.train.compiled import compile_parts
 
 # Warnings of torch's compiler about torch's own code; errors here, it takes them for its own.
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning", "ignore:The .grad attribute:UserWarning")
+@pytest.mark.timeout(600)  # compiling took more than the usual limit beside other work
 @pytest.mark.parametrize("tokens", [5, 9])
 def test_compiled_parts_give_the_plain_logits_and_gradients(tokens):
     ids = torch.arange(2 * tokens).view(2, tokens) % 50
