@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 import torch
 
-from dmem_agents.engine import Engine, GenerationRequest, SamplingParams
+from dmem_agents.engine import Engine, GenerationRequest, Prompt, SamplingParams
 from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.session.prompts import closed_prompt, open_prompt
@@ -27,14 +27,28 @@ def turns_of(messages: Sequence[Message]) -> Iterator[tuple[Message, ...]]:
         yield tuple(turn)
 
 
-def absorb_all(engine: Engine, chat: ChatTokenizer, pasts: Sequence[Sequence[Message]]) -> list[MemoryState]:
-    """The state of each past, from an empty one, turn by turn; equal to `MemorySession.absorb` of each turn."""
+def absorb_all(
+    engine: Engine,
+    chat: ChatTokenizer,
+    pasts: Sequence[Sequence[Message]],
+    systems: Sequence[Sequence[Message]] = (),
+) -> list[MemoryState]:
+    """The state of each past, from an empty one, turn by turn; equal to `MemorySession.absorb` of each turn.
+
+    Args:
+        engine: runs them together.
+        chat: renders.
+        pasts: what was told to each agent.
+        systems: each agent's system messages, if any: shown before every turn and never written.
+    """
     states = [MemoryState.zeros(engine.layout) for _ in pasts]
     for level in zip_longest(*(list(turns_of(past)) for past in pasts)):
         requests = [
             (
                 row,
-                GenerationRequest(prompt=closed_prompt(chat, turn, range(len(turn))), state=states[row], sampling=None),
+                GenerationRequest(
+                    prompt=_told(chat, turn, systems[row] if systems else ()), state=states[row], sampling=None
+                ),
             )
             for row, turn in enumerate(level)
             if turn
@@ -45,6 +59,10 @@ def absorb_all(engine: Engine, chat: ChatTokenizer, pasts: Sequence[Sequence[Mes
             if state is not None:
                 states[row] = state
     return states
+
+
+def _told(chat: ChatTokenizer, turn: Sequence[Message], system: Sequence[Message]) -> Prompt:
+    return closed_prompt(chat, (*system, *turn), range(len(system), len(system) + len(turn)))
 
 
 def answer_all(
@@ -66,10 +84,14 @@ def answer_all(
         max_new_tokens: of each answer.
         online: True writes the question and the answer as they pass, as a live turn does; False freezes the state.
     """
+
+    def written(shown: Sequence[Message]) -> list[int]:
+        return [i for i, message in enumerate(shown) if online and message.role != "system"]
+
     running = [
         engine.submit(
             GenerationRequest(
-                prompt=open_prompt(chat, shown, range(len(shown)) if online else (), write_answer=online),
+                prompt=open_prompt(chat, shown, written(shown), write_answer=online),
                 state=state,
                 write=online,
                 sampling=SamplingParams(max_new_tokens=max_new_tokens),

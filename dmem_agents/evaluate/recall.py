@@ -44,7 +44,7 @@ class RecallEpisode(Protocol):
 
     @property
     def visible(self) -> Sequence[Message]:
-        """What the model is shown when it answers."""
+        """What the model is shown when it answers; system messages among it were shown at every turn before."""
         ...
 
     @property
@@ -116,10 +116,14 @@ def _answers(
     engine: Engine, chat: ChatTokenizer, episodes: Sequence[RecallEpisode], controls: Sequence[Control]
 ) -> dict[Control, list[str]]:
     questions = [e.visible for e in episodes]
-    with_text = [(*e.written, *e.visible) for e in episodes]
+    systems = [[m for m in e.visible if m.role == "system"] for e in episodes]
+    with_text = [
+        (*system, *e.written, *(m for m in e.visible if m.role != "system"))
+        for system, e in zip(systems, episodes, strict=True)
+    ]
     empty = [MemoryState.zeros(engine.layout)] * len(episodes)
     needs_states = any(control not in ("none", "text") for control in controls)
-    own = absorb_all(engine, chat, [e.written for e in episodes]) if needs_states else empty
+    own = absorb_all(engine, chat, [e.written for e in episodes], systems) if needs_states else empty
     other = strangers([e.written for e in episodes], [e.value for e in episodes]) if "stranger" in controls else []
     ways: Mapping[Control, Callable[[], list[str]]] = {
         "none": lambda: answer_all(engine, chat, questions, empty),

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from dmem_agents.layers.memory import LayerMemory
 from dmem_agents.model.attach import DeltaMemModel
-from dmem_agents.train.batching import TrainingBatch
+from dmem_agents.train.batching import TrainingBatch, end_to_end
 
 SOFTNESS = 0.05
 """Below some such weight, what a read holds of the asked value counts as little instead of as negative."""
@@ -58,7 +58,7 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
         model: the memories, each trained on its own layer's inputs alone.
         batch: the conversations and questions.
         told: attention inputs of the write passes.
-        asked: those of the questions' read pass.
+        asked: those of the questions' read pass, the last of them.
 
     Returns:
         A scalar; 0 where no question's value was found in what was told.
@@ -69,14 +69,14 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
         return torch.zeros((), device=batch.told.device)
     # Labels are the last K tokens; each is predicted one place before it.
     place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
-    conversation = batch.conversation[question]
+    conversation, conversations = batch.conversation[question], int(batch.conversation.max()) + 1
     weights = []
     for memory, before, now in zip(cast(Iterable[LayerMemory], model.memories), told, asked, strict=True):
-        hidden = torch.cat(before, dim=1)
+        hidden = end_to_end(before, batch.writes, conversations)
         gated = memory.keys(hidden) * memory.gates(hidden)[2].mean(dim=-1, keepdim=True)  # [B, T, H, r]
-        queries = memory.queries(now[0][question, place].unsqueeze(1)).squeeze(1)  # [N, H, r]
+        queries = memory.queries(now[-1][question, place].unsqueeze(1)).squeeze(1)  # [N, H, r]
         weights.append(torch.einsum("nhr,nthr->nt", queries, gated[conversation]) / memory.config.num_state_heads)
-    written = torch.cat([one.write_mask for one in batch.writes], dim=1)[conversation]
+    written = end_to_end([one.write_mask for one in batch.writes], batch.writes, conversations)[conversation]
     weight = torch.stack(weights).mean(dim=0) * written
     wanted = batch.told[question]
     own = F.softplus((weight * wanted).sum(dim=1) / SOFTNESS) * SOFTNESS

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import zip_longest
 from typing import Any, Self
 
 import torch
@@ -20,6 +19,7 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.tokenization import ChatTokenizer, segment_ids
 from dmem_agents.train.data import Episode
+from dmem_agents.train.data.tables.systems import system_prompt
 from dmem_agents.train.ordinary_text import OrdinaryText
 
 IGNORE = -100
@@ -29,8 +29,8 @@ _WRITE_TOKENS = 128
 """Turns lie side by side in one write pass up to this length: attention grows with its square."""
 _COMPARED = 48
 """Most places of one row of ordinary text that are compared, its last: each needs the whole vocabulary twice."""
-_UNTOLD = "haven't told me"
-"""What decides an answer that holds no value."""
+_UNTOLD = ("... You haven't told me", "haven't told me")
+"""What decides an answer that holds no value, the first of these that is there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,23 +46,25 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WritePass:
-    """One writing forward over B conversations; several turns lie side by side and don't attend to each other."""
+    """One writing forward over the b conversations that go on; several turns lie side by side, unseen by each other."""
 
+    rows: Tensor
+    """`[b]` int64: which of the batch's conversations these are."""
     ids: Tensor
-    """`[B, T]`."""
+    """`[b, T]`."""
     positions: Tensor
-    """`[B, T]`, counted from 0 in each turn."""
+    """`[b, T]`, counted from 0 in each turn."""
     turn: Tensor
-    """`[B, T]` int64: which turn a token belongs to; −1 on padding."""
+    """`[b, T]` int64: which turn a token belongs to; −1 on padding."""
     write_mask: Tensor
-    """`[B, T]` bool."""
+    """`[b, T]` bool."""
     message_ids: Tensor
-    """`[B, T]`, −1 = not written; used by the segment granularities."""
+    """`[b, T]`, −1 = not written; used by the segment granularities."""
     sentence_ids: Tensor
-    """`[B, T]`."""
+    """`[b, T]`."""
 
     def attention_mask(self, dtype: torch.dtype) -> Tensor:
-        """Additive `[B, 1, T, T]`: causal inside a turn, nothing across turns; padding sees itself."""
+        """Additive `[b, 1, T, T]`: causal inside a turn, nothing across turns; padding sees itself."""
         length = self.ids.shape[1]
         causal = torch.ones(length, length, dtype=torch.bool, device=self.ids.device).tril()
         same = self.turn.unsqueeze(2) == self.turn.unsqueeze(1)
@@ -75,8 +77,10 @@ class TrainingBatch:
 
     writes: tuple[WritePass, ...]
     """In order; per-token granularity needs a pass for some turns together, segments one per turn."""
+    prefix: Tensor
+    """`[P]`: what every question's prompt opens with and nobody writes, such as a system prompt; P may be 0."""
     read_ids: Tensor
-    """`[Q, T]`, left-padded: the visible messages and the target answer."""
+    """`[Q, T]`, left-padded: the rest of the visible messages and the target answer."""
     read_mask: Tensor
     """`[Q, T]` int64, 0 on padding."""
     read_write_mask: Tensor
@@ -140,7 +144,8 @@ class TrainingBatch:
         lengths, order = self.read_mask.sum(dim=1).sort()
         count = torch.arange(1, len(order), device=order.device)
         cost = count * lengths[:-1] + (len(order) - count) * lengths[-1]
-        if not len(count) or int(cost.min()) + _PASS_TOKENS > len(order) * int(lengths[-1]):
+        further = _PASS_TOKENS + len(self.prefix) * (int(self.conversation.max()) + 1)
+        if not len(count) or int(cost.min()) + further > len(order) * int(lengths[-1]):
             return (order,)
         cut = int(cost.argmin()) + 1
         return order[:cut], order[cut:]
@@ -157,8 +162,10 @@ class Collator:
     tokenizer: ChatTokenizer
     by_turn: bool = False
     """One write pass per turn, as the segment granularities need."""
+    system_share: float = 0.0
+    """In how many batches every turn and question shows a system prompt, as that of an agent's author."""
     preamble_share: float = 0.8
-    """In how many batches the system prompt that a template adds by itself is kept, as serving always does."""
+    """In how many of the others the system prompt that a template adds by itself is kept, as serving always does."""
     online_share: float = 0.3
     """How many questions are asked, and ordinary rows read, with writes on, as in a live turn."""
     join_share: float = 0.3
@@ -181,10 +188,14 @@ class Collator:
         pasts: dict[tuple[Message, ...], int] = {}
         for episode in episodes:
             pasts.setdefault(episode.written, len(pasts))
-        # One choice per batch: a single row with the preamble would pad all others to its length.
+        # One choice per batch: a single row with a system prompt would pad all others to its length.
+        system = system_prompt(rng, "train") if rng.random() < self.system_share else ""
         preamble = rng.random() < self.preamble_share
-        conversations = [[self._block(turn, preamble) for turn in self._turns(past, rng)] for past in pasts]
-        reads: dict[str, Any] = self._reads(episodes, rng, preamble)
+        conversations = [
+            [self._block(_under(system, turn), preamble) for turn in self._turns(past, rng)] for past in pasts
+        ]
+        asked = [replace(e, visible=_under(system, e.visible)) for e in episodes]
+        reads: dict[str, Any] = self._reads(asked, rng, preamble)
         writes = self._write_passes(conversations)
         conversation = [pasts[e.written] for e in episodes]
         return TrainingBatch(
@@ -238,9 +249,13 @@ class Collator:
 
     def _write_passes(self, conversations: list[list[Block]]) -> tuple[WritePass, ...]:
         parts = [_in_parts(c, 0 if self.by_turn else _WRITE_TOKENS) for c in conversations]
-        return tuple(self._write_pass([list(row) for row in rows]) for rows in zip_longest(*parts, fillvalue=()))
+        passes = []
+        for number in range(max(map(len, parts), default=0)):
+            going = {row: part[number] for row, part in enumerate(parts) if number < len(part)}
+            passes.append(self._write_pass(list(going), list(going.values())))
+        return tuple(passes)
 
-    def _write_pass(self, rows: list[list[Block]]) -> WritePass:
+    def _write_pass(self, conversations: list[int], rows: list[list[Block]]) -> WritePass:
         length = max(sum(len(b.ids) for b in row) for row in rows)
         self._check_length(length, "the written messages of an episode")
 
@@ -250,6 +265,7 @@ class Collator:
             )
 
         return WritePass(
+            rows=torch.tensor(conversations),
             ids=padded([[i for b in row for i in b.ids] for row in rows], self.pad_id),
             positions=padded([[p for b in row for p in range(len(b.ids))] for row in rows], 0),
             turn=padded([[n for n, b in enumerate(row) for _ in b.ids] for row in rows], -1),
@@ -260,6 +276,7 @@ class Collator:
 
     def _reads(self, episodes: Sequence[Episode], rng: random.Random, preamble: bool) -> dict[str, Tensor]:
         rows: list[tuple[list[int], list[int], list[bool]]] = []
+        prefixes: list[list[int]] = []
         taught: list[list[int]] = []
         for episode in episodes:
             prompt = self.tokenizer.render(episode.visible, add_generation_prompt=True)
@@ -277,13 +294,17 @@ class Collator:
             system = {i for i, m in enumerate(episode.visible) if m.role == "system"}
             index = whole.message_index[start : start + len(ids)]
             rows.append((ids, answer, [online and i not in system and i >= 0 for i in index]))
+            asks = (n for n, i in enumerate(index) if i >= 0 and i not in system)
+            prefixes.append(ids[: next(asks, 0)])
             if self.teacher:
                 taught.append([*self._with_everything(episode), *answer])
+        prefix = prefixes[0] if all(p == prefixes[0] for p in prefixes) else []
+        rows = [(ids[len(prefix) :], answer, written[len(prefix) :]) for ids, answer, written in rows]
         length, kept = max(len(r[0]) for r in rows), max(len(r[1]) for r in rows)
-        self._check_length(length, "a question and its answer")
+        self._check_length(len(prefix) + length, "a question and its answer")
         decisive = torch.tensor(
             [
-                [False] * (kept - len(a)) + self._decisive(a, e.value or _UNTOLD)
+                [False] * (kept - len(a)) + self._decisive(a, (e.value,) if e.value else _UNTOLD)
                 for (_, a, _), e in zip(rows, episodes, strict=True)
             ]
         )
@@ -291,6 +312,7 @@ class Collator:
         longest = max(map(len, taught), default=0)
         self._check_length(longest, "all that was told, a question and its answer")
         return {
+            "prefix": torch.tensor(prefix, dtype=torch.int64),
             "read_ids": torch.tensor([[self.pad_id] * (length - len(i)) + i for i, _, _ in rows]),
             "read_mask": torch.tensor([[0] * (length - len(i)) + [1] * len(i) for i, _, _ in rows]),
             "read_write_mask": torch.tensor([[False] * (length - len(w)) + w for _, _, w in rows]),
@@ -317,7 +339,8 @@ class Collator:
         told = torch.zeros(len(episodes), length, dtype=torch.bool)
         if not length:
             return told
-        pasts = torch.cat([one.ids.masked_fill(~one.write_mask, -1) for one in writes], dim=1).tolist()
+        shown = [one.ids.masked_fill(~one.write_mask, -1) for one in writes]
+        pasts = end_to_end(shown, writes, max(conversation) + 1, fill=-1).tolist()
         for row, (episode, past) in enumerate(zip(episodes, conversation, strict=True)):
             if not episode.value or episode.task == "update":  # what an update replaces has the same address
                 continue
@@ -328,15 +351,16 @@ class Collator:
                         told[row, start : start + len(spelt)] = True
         return told
 
-    def _decisive(self, answer: Sequence[int], value: str) -> list[bool]:
-        """Tokens that hold a part of the value or of the first word.
+    def _decisive(self, answer: Sequence[int], values: Sequence[str]) -> list[bool]:
+        """Tokens that hold a part of the first of these values that is there, or of the first word.
 
         The first word decides whether an answer holds a value ("Your …", "You haven't …").
         """
         text = self.tokenizer.decode(answer)
-        start = text.find(value) if value else -1
-        if start < 0:
+        value = next((value for value in values if value in text), "")
+        if not value:
             return [False] * len(answer)
+        start = text.find(value)
         word = len(text.split(maxsplit=1)[0])
         ends = [len(self.tokenizer.decode(answer[: i + 1])) for i in range(len(answer))]
         return [
@@ -349,6 +373,20 @@ class Collator:
             raise ConfigError(
                 f"Expected {what} within max_tokens = {self.max_tokens}, got {length} tokens. Raise it or shorten them."
             )
+
+
+def end_to_end(parts: Sequence[Tensor], writes: Sequence[WritePass], conversations: int, *, fill: int = 0) -> Tensor:
+    """What write passes gave, `[b, T, ...]` each, side by side for all conversations `[B, ΣT, ...]`, else `fill`."""
+    whole = [part.new_full((conversations, *part.shape[1:]), fill) for part in parts]
+    filled = [w.index_copy(0, one.rows, part) for w, one, part in zip(whole, writes, parts, strict=True)]
+    return torch.cat(filled, dim=1)
+
+
+def _under(system: str, messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The messages under a system prompt, unless there is none or they have their own."""
+    if not system or any(m.role == "system" for m in messages):
+        return tuple(messages)
+    return (Message(role="system", content=system), *messages)
 
 
 def _in_parts(turns: Sequence[Block], tokens: int) -> list[list[Block]]:

@@ -48,26 +48,42 @@ class ObjectiveWeights:
 
 def write_states(model: DeltaMemModel, batch: TrainingBatch) -> Tensor:
     """States after the write passes, `[L, B, H, r, r]`, with gradients through every token's write."""
-    state: Tensor | None = None
+    count = int(batch.conversation.max()) + 1
+    states = model.empty_state().values.unsqueeze(1).to(model.device).repeat_interleave(count, dim=1)
     dtype = model.backbone.dtype
     for one in batch.writes:
-        state = model(
-            one.ids, state=state, attention_mask=one.attention_mask(dtype), position_ids=one.positions,
+        written = model(
+            one.ids, state=states.index_select(1, one.rows),
+            attention_mask=one.attention_mask(dtype), position_ids=one.positions,
             write_mask=one.write_mask, message_ids=one.message_ids, sentence_ids=one.sentence_ids,
             logits_to_keep=torch.empty(0, dtype=torch.int64, device=one.ids.device),
         ).state  # fmt: skip
-    if state is None:
-        return model.empty_state().values.unsqueeze(1).to(model.device)
-    return state
+        states = states.index_copy(1, one.rows, written)
+    return states
 
 
 def answer_logits(model: DeltaMemModel, batch: TrainingBatch, states: Tensor) -> Tensor:
-    """Logits `[Q, K, V]` that predict `batch.labels`, each question read from its row of `states` `[L, Q, H, r, r]`."""
-    kept = batch.labels.shape[1]
+    """Logits `[Q, K, V]` that predict `batch.labels`, each question read from its conversation's of `states`.
+
+    Args:
+        model: the memories.
+        batch: the questions; what all prompts open with is read once a conversation, since nothing of it is written.
+        states: `[L, B, H, r, r]`, one per conversation.
+    """
+    mask, positions, cache = batch.read_mask, _positions(batch.read_mask), None
+    if shared := len(batch.prefix):
+        count = states.shape[1]
+        cache = model(
+            batch.prefix.expand(count, -1), state=states, write=False, use_cache=True,
+            logits_to_keep=torch.empty(0, dtype=torch.int64, device=mask.device),
+        ).cache  # fmt: skip
+        cache.batch_select_indices(batch.conversation)
+        mask, positions = F.pad(mask, (shared, 0), value=1), positions + shared
     online = bool(batch.read_write_mask.any()) and model.config.memory_write_granularity == "token"
     output = model(
-        batch.read_ids, state=states, attention_mask=batch.read_mask, position_ids=_positions(batch.read_mask),
-        write=online, write_mask=batch.read_write_mask if online else None, logits_to_keep=kept + 1,
+        batch.read_ids, state=states.index_select(1, batch.conversation), attention_mask=mask, position_ids=positions,
+        write=online, write_mask=batch.read_write_mask if online else None, logits_to_keep=batch.labels.shape[1] + 1,
+        cache=cache,
     )  # fmt: skip
     logits: Tensor = output.logits[:, :-1]
     return logits
@@ -181,15 +197,14 @@ def _question_terms(
 ) -> dict[str, Tensor]:
     """The terms that come from answers, each a mean over the batch's questions."""
     with attention_inputs(model, collect=weights.addressing > 0) as asked:
-        logits = answer_logits(model, batch, states.index_select(1, batch.conversation))
+        logits = answer_logits(model, batch, states)
     nll = row_nll(logits, batch)
     terms: dict[str, Tensor] = {}
     for name, rows in (("answer", ~batch.reconstruct), ("reconstruct", batch.reconstruct)):
         if bool(rows.any()) and getattr(weights, name):
             terms[name] = nll[rows].sum() / len(nll)
     if weights.contrast and states.shape[1] > 1:
-        stranger = states.roll(1, dims=1).index_select(1, batch.conversation)
-        other = row_nll(answer_logits(model, batch, stranger), batch)
+        other = row_nll(answer_logits(model, batch, states.roll(1, dims=1)), batch)
         terms["contrast"] = F.softplus(weights.contrast_margin - (other - nll))[~batch.reconstruct].sum() / len(nll)
     if weights.addressing:
         terms["addressing"] = addressing(model, batch, told, asked)

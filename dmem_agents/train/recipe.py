@@ -74,8 +74,10 @@ class Stage:
 class Rendering:
     """How episodes become tokens; see `batching.Collator`."""
 
+    system_share: float = 0.0
+    """Share of batches under a system prompt such as an agent's author writes."""
     preamble_share: float = 0.8
-    """Share of batches that keep the template's own system prompt, as serving always does."""
+    """Share of the others that keep the template's own system prompt, as serving always does."""
     online_share: float = 0.3
     """Share of questions asked with writes on."""
     join_share: float = 0.3

@@ -192,7 +192,7 @@ def train_adapter(
         teacher=recipe.objectives.distillation > 0,
         **{
             name: getattr(recipe.rendering, name)
-            for name in ("preamble_share", "online_share", "join_share", "value_weight", "max_tokens")
+            for name in ("system_share", "preamble_share", "online_share", "join_share", "value_weight", "max_tokens")
         },
     )
     per_step = o.conversations_per_step * o.gradient_accumulation_steps * arguments.world_size

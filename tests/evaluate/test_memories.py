@@ -40,6 +40,23 @@ def test_pasts_of_different_lengths_become_the_states_of_their_turns_fed_one_by_
         torch.testing.assert_close(state.values, fed[:, 0], atol=1e-5, rtol=1e-4)
 
 
+def test_a_system_prompt_is_shown_before_every_turn_and_leaves_no_trace_of_its_own(
+    model: DeltaMemModel, chat: ChatTokenizer
+) -> None:
+    system, told = Message(role="system", content="Be kind."), past("My name is Ana.", "I live in Oslo.")
+    with Engine(model) as engine:
+        (under,) = absorb_all(engine, chat, [told], [[system]])
+        (plain,) = absorb_all(engine, chat, [told])
+    fed = torch.zeros(2, 1, 2, 4, 4)
+    for message in told:
+        shown = chat.render([system, message], add_generation_prompt=False)
+        written = torch.tensor([[i == 1 for i in shown.message_index]])
+        with torch.no_grad():
+            fed = model(torch.tensor([shown.input_ids]), state=fed, write_mask=written).state
+    torch.testing.assert_close(under.values, fed[:, 0], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(under.values, plain.values, atol=1e-4)
+
+
 def test_a_frozen_answer_is_the_same_twice_and_depends_on_the_state(model: DeltaMemModel, chat: ChatTokenizer) -> None:
     questions = [past("Who am I?")] * 3
     with Engine(model) as engine:

@@ -57,7 +57,7 @@ def test_it_is_the_share_of_the_reads_that_the_definition_says(make_model, batch
     with attention_inputs(model, collect=True) as told:
         states = write_states(model, batch)
     with attention_inputs(model, collect=True) as asked:
-        answer_logits(model, batch, states.index_select(1, batch.conversation))
+        answer_logits(model, batch, states)
     written = torch.cat([one.write_mask for one in batch.writes], dim=1)
     losses = []
     for row, past in enumerate(batch.conversation.tolist()):

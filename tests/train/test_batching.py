@@ -33,12 +33,13 @@ PASTS = (
 )
 
 
-@pytest.mark.parametrize("granularity", ["token", "message_mean", "sentence_mean"])
-def test_states_of_a_training_batch_are_those_of_serving_turn_by_turn(make_model, collator, granularity):
+@pytest.mark.parametrize(
+    ("granularity", "by_turn"), [("token", False), ("token", True), ("message_mean", True), ("sentence_mean", True)]
+)
+def test_states_of_a_training_batch_are_those_of_serving_turn_by_turn(make_model, collator, granularity, by_turn):
     model = make_model(memory_write_granularity=granularity).eval()
-    batch = dataclasses.replace(collator, by_turn=granularity != "token")(
-        [episode(*p) for p in PASTS], random.Random(0)
-    )
+    batch = dataclasses.replace(collator, by_turn=by_turn)([episode(*p) for p in PASTS], random.Random(0))
+    assert [one.rows.tolist() for one in batch.writes] == ([[0, 1], [1], [1]] if by_turn else [[0, 1]])
     with torch.no_grad():
         states = write_states(model, batch)
     with Engine(model) as engine:
@@ -83,8 +84,13 @@ def test_value_weight_falls_on_the_value_and_on_the_first_word_alone(chat):
 
 def test_value_weight_falls_on_what_says_that_it_was_never_said(chat):
     collator = Collator(tokenizer=chat, value_weight=5.0)
-    batch = collator([episode(user("A."), answer="You haven't told me that.", value="")], random.Random(0))
-    assert chat.decode(batch.labels[0][batch.label_weights[0] == 5.0].tolist()) == "Youhaven't told me"
+    for answer, heavy in (
+        ("You haven't told me that.", "Youhaven't told me"),
+        ("It is... You haven't told me that.", "It... You haven't told me"),
+    ):
+        batch = collator([episode(user("A."), answer=answer, value="")], random.Random(0))
+        said = chat.decode(batch.labels[0][batch.label_weights[0] == 5.0].tolist())
+        assert said.replace(" ", "") == heavy.replace(" ", "")
 
 
 def test_ordinary_rows_end_together_and_are_compared_at_their_end(chat):
@@ -115,10 +121,45 @@ def test_a_padded_row_has_the_loss_it_has_alone(make_model, collator):
     def nll(*episodes: Episode) -> torch.Tensor:
         batch = collator(episodes, random.Random(0))
         with torch.no_grad():
-            states = write_states(model, batch).index_select(1, batch.conversation)
+            states = write_states(model, batch)
             return row_nll(answer_logits(model, batch, states), batch)
 
     torch.testing.assert_close(nll(short, long), torch.cat([nll(short), nll(long)]), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("online", [0.0, 1.0])
+def test_what_all_questions_open_with_is_read_once_and_changes_nothing(make_model, collator, online):
+    model = make_model().eval()
+    under = dataclasses.replace(collator, system_share=1.0, online_share=online)
+    asked = [episode(*PASTS[0], ask="Where?"), episode(*PASTS[1], ask="Who?"), episode(*PASTS[0], ask="Why me?")]
+    batch = under(asked, random.Random(0))
+    assert len(batch.prefix) > 10
+    with torch.no_grad():
+        states = write_states(model, batch)
+        logits = answer_logits(model, batch, states)
+        for row, past in enumerate(batch.conversation.tolist()):
+            own = batch.read_mask[row].bool()
+            ids = torch.cat([batch.prefix, batch.read_ids[row, own]]).unsqueeze(0)
+            written = torch.cat([torch.zeros(len(batch.prefix), dtype=torch.bool), batch.read_write_mask[row, own]])
+            assert written.any() == bool(online)
+            alone = model(ids, state=states[:, past : past + 1], write_mask=written.unsqueeze(0)).logits[0, :-1]
+            labelled = batch.labels[row] != IGNORE
+            count = int(labelled.sum())
+            torch.testing.assert_close(logits[row, labelled], alone[-count:], atol=1e-5, rtol=1e-4)
+
+
+def test_a_system_prompt_is_shown_at_every_turn_and_never_written(collator):
+    under = dataclasses.replace(collator, system_share=1.0)
+    writes = under([episode(*PASTS[1])], random.Random(0)).writes
+    turns = [w.ids[0, w.turn[0] == turn] for w in writes for turn in range(int(w.turn.max()) + 1)]
+    said = [under.tokenizer.decode(ids.tolist()) for ids in turns]
+    kept = "".join(under.tokenizer.decode(w.ids[0, w.write_mask[0]].tolist()) for w in writes)
+    opening = said[0].split("Tom")[0]
+    assert len(said) == 3
+    assert len(opening) > 20
+    assert all(text.startswith(opening) for text in said)
+    assert opening.strip() not in kept
+    assert "Kate is 30." in kept
 
 
 def test_an_online_question_is_written_while_it_is_read(make_model, collator):

@@ -107,7 +107,7 @@ def test_distillation_is_the_kl_to_the_frozen_model_with_the_text_in_its_prompt(
     model = make_model().eval()
     batch = dataclasses.replace(collator, teacher=True)(EPISODES, random.Random(0))
     with torch.no_grad():
-        own = write_states(model, batch).index_select(1, batch.conversation)
+        own = write_states(model, batch)
         logits = answer_logits(model, batch, own)
         total, tokens = 0.0, 0
         for row, e in enumerate(EPISODES):

@@ -8,6 +8,7 @@ away and drawn again.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ DEFAULT_TASKS: Mapping[str, float] = {
 _UNTOLD_FACT = ("unknown", "acknowledge")
 """Tasks about a fact that the past doesn't hold."""
 _ATTEMPTS = 200
+_VALUE_SLOT = re.compile(r"\{a?v\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -317,10 +319,13 @@ class _Draft:
         return [_asked(written, question, answer, "", task="unknown", cell=cell)]
 
     def _about_untold(self, teller: Telling, fact: Fact) -> tuple[str, str]:
-        """Question for what was never said, and its answer."""
-        question, _ = teller.ask(fact, self.rng.choice(teller.questions(fact)), "")
-        said = self.rng.choice(wording.UNTOLD)  # drawn in any case, so that episodes stay those that were measured
-        return question, said if self.life.usual_answer < 1 else wording.UNTOLD[0]
+        """Question for what was never said, and its answer: the usual one up to where the value would stand.
+
+        There a read asks for the value itself, so that finding none decides; at an answer's first word it can't.
+        """
+        template = self.rng.choice(teller.questions(fact))
+        stem = _VALUE_SLOT.split(self._worded(fact.attribute.answers(third=fact.owner is not None)))[0].rstrip()
+        return teller.ask(fact, template, f"{stem}{wording.NOT_TOLD}" if stem else wording.UNTOLD)
 
     def _cell(self, count: int, distractors: int, asked: Fact) -> dict[str, int | str | bool]:
         return {

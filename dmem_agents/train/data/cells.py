@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from dmem_agents.messages import Message
 from dmem_agents.train.data.agent_life import AgentLife
 from dmem_agents.train.data.episode import Episode
+from dmem_agents.train.data.tables.systems import system_prompt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +28,8 @@ class Cell:
     """The asked value occurs nowhere in training."""
     unseen_phrasing: bool = True
     """Statements and questions are worded as nowhere in training."""
+    system_prompt: bool = False
+    """Every turn and the question stand under a system prompt, such as an agent's author writes."""
 
     def episodes(self, life: AgentLife, n: int, *, seed: int) -> list[Episode]:
         """`n` episodes of this kind; equal seeds give equal episodes."""
@@ -40,7 +44,11 @@ class Cell:
         if self.task in ("recall", "update"):
             settings["placement"] = self.placement
         make = getattr(life, f"{self.task}_episode")
-        return [make(rng, **settings) for _ in range(n)]
+        made = [make(rng, **settings) for _ in range(n)]
+        if not self.system_prompt:
+            return made
+        prompts = [Message(role="system", content=system_prompt(rng, life.split)) for _ in made]
+        return [replace(e, visible=(prompt, *e.visible)) for e, prompt in zip(made, prompts, strict=True)]
 
 
 CELLS = (
@@ -55,6 +63,7 @@ CELLS = (
     Cell(name="updated fact", task="update", distractors=2),
     Cell(name="unseen value", unseen_value=True),
     Cell(name="seen phrasing", unseen_phrasing=False),
+    Cell(name="1 fact, a system prompt", system_prompt=True),
     Cell(name="never said", task="unknown", facts=2, distractors=2),
     Cell(name="open-ended use", task="preference", facts=2, distractors=2),
 )

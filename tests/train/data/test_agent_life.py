@@ -184,8 +184,13 @@ def test_answers_are_worded_as_usual_when_nothing_is_left_to_chance() -> None:
     ]
     assert len(openings[0]) == 2
     assert len(openings[1]) == 1
-    assert {made.target.content for made in only("unknown", usual_answer=1.0)} == {"You haven't told me that."}
-    assert len({made.target.content for made in only("unknown")}) == 3
+
+
+def test_what_was_never_said_is_answered_like_what_was_up_to_the_value() -> None:
+    life = {"attributes": ("city",), "third_person": 0.0, "facts": (1, 1)}
+    stems = {made.target.content.split(made.value)[0].strip() for made in only("recall", usual_answer=1.0, **life)}
+    untold = {made.target.content for made in only("unknown", usual_answer=1.0, **life)}
+    assert untold == {f"{stem}... You haven't told me that." for stem in stems}
 
 
 def test_facts_are_told_beside_requests() -> None:

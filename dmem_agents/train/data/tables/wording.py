@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmem_agents.train.data.frames import ASKING, TELLING
-from dmem_agents.train.data.rows import Phrases, lines
+from dmem_agents.train.data.rows import Phrases
 
 OPENINGS = Phrases(
     """
@@ -167,12 +167,11 @@ QUESTION_OPENINGS = Phrases(
 )
 """What surrounds a question {x}."""
 
-UNTOLD = lines("""
-    You haven't told me that.
-    You haven't told me.
-    I don't know, you haven't told me.
-""")
-"""Answers to questions about what was never said; shared by all splits."""
+UNTOLD = "You haven't told me that."
+"""Answer to a question about what was never said, where no answer's stem comes first; shared by all splits."""
+
+NOT_TOLD = "... You haven't told me that."
+"""What such an answer says where the value would stand ("You live in... You haven't told me that.")."""
 
 JOINTS = (", and ", " and ", "; also, ")
 """Between two facts in one sentence."""
@@ -241,6 +240,6 @@ def train_texts() -> Iterator[str]:
         ACKNOWLEDGEMENTS,
     ):
         yield from phrases.of("train")
-    yield from (*UNTOLD, *RELATIONS_WOMEN, *RELATIONS_MEN, *TOOL_PREFACES)
+    yield from (UNTOLD, NOT_TOLD, *RELATIONS_WOMEN, *RELATIONS_MEN, *TOOL_PREFACES)
     for requests in TOOL_REQUESTS.values():
         yield from requests
