@@ -69,14 +69,14 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
         return torch.zeros((), device=batch.told.device)
     # Labels are the last K tokens; each is predicted one place before it.
     place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
-    conversation, conversations = batch.conversation[question], int(batch.conversation.max()) + 1
+    conversation = batch.conversation[question]
     weights = []
     for memory, before, now in zip(cast(Iterable[LayerMemory], model.memories), told, asked, strict=True):
-        hidden = end_to_end(before, batch.writes, conversations)
+        hidden = end_to_end(before, batch.writes, batch.conversations)
         gated = memory.keys(hidden) * memory.gates(hidden)[2].mean(dim=-1, keepdim=True)  # [B, T, H, r]
         queries = memory.queries(now[-1][question, place].unsqueeze(1)).squeeze(1)  # [N, H, r]
         weights.append(torch.einsum("nhr,nthr->nt", queries, gated[conversation]) / memory.config.num_state_heads)
-    written = end_to_end([one.write_mask for one in batch.writes], batch.writes, conversations)[conversation]
+    written = end_to_end([one.write_mask for one in batch.writes], batch.writes, batch.conversations)[conversation]
     weight = torch.stack(weights).mean(dim=0) * written
     wanted = batch.told[question]
     own = F.softplus((weight * wanted).sum(dim=1) / SOFTNESS) * SOFTNESS

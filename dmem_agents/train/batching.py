@@ -110,6 +110,11 @@ class TrainingBatch:
     teacher_mask: Tensor
     """`[Q, T]` int64, 0 on padding."""
 
+    @property
+    def conversations(self) -> int:
+        """B: conversations that were told something, or are asked."""
+        return 1 + max(int(rows.max()) for rows in (self.conversation, *(one.rows for one in self.writes)))
+
     def to(self, device: torch.device | str) -> Self:
         """The same batch on a device."""
         moved: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -144,7 +149,7 @@ class TrainingBatch:
         lengths, order = self.read_mask.sum(dim=1).sort()
         count = torch.arange(1, len(order), device=order.device)
         cost = count * lengths[:-1] + (len(order) - count) * lengths[-1]
-        further = _PASS_TOKENS + len(self.prefix) * (int(self.conversation.max()) + 1)
+        further = _PASS_TOKENS + len(self.prefix) * self.conversations
         if not len(count) or int(cost.min()) + further > len(order) * int(lengths[-1]):
             return (order,)
         cut = int(cost.argmin()) + 1

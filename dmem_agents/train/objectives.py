@@ -48,8 +48,7 @@ class ObjectiveWeights:
 
 def write_states(model: DeltaMemModel, batch: TrainingBatch) -> Tensor:
     """States after the write passes, `[L, B, H, r, r]`, with gradients through every token's write."""
-    count = int(batch.conversation.max()) + 1
-    states = model.empty_state().values.unsqueeze(1).to(model.device).repeat_interleave(count, dim=1)
+    states = model.empty_state().values.unsqueeze(1).to(model.device).repeat_interleave(batch.conversations, dim=1)
     dtype = model.backbone.dtype
     for one in batch.writes:
         written = model(

@@ -83,6 +83,21 @@ def test_it_is_the_share_of_the_reads_that_the_definition_says(make_model, batch
     assert addressing(model, batch, told, asked).item() == pytest.approx(expected, rel=1e-4)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_part_of_the_questions_is_measured_as_it_is_alone(make_model, collator, batch, row):
+    model, part = make_model(), batch.questions(torch.tensor([row]))
+    found = []
+    for told_to in (batch, collator([EPISODES[row]], random.Random(0))):
+        asked_of = part if told_to is batch else told_to
+        with attention_inputs(model, collect=True) as told:
+            states = write_states(model, told_to)
+        with attention_inputs(model, collect=True) as asked:
+            answer_logits(model, asked_of, states)
+        found.append(addressing(model, asked_of, told, asked))
+    torch.testing.assert_close(*found, atol=1e-5, rtol=1e-4)
+
+
 def test_it_trains_what_addresses_and_leaves_no_hook_behind(make_model, batch):
     model = make_model()
     terms = loss_terms(model, batch, ObjectiveWeights(addressing=1.0))
