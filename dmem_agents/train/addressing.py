@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from dmem_agents.layers.memory import LayerMemory
 from dmem_agents.model.attach import DeltaMemModel
-from dmem_agents.train.batching import TrainingBatch, end_to_end
+from dmem_agents.train.batching import TrainingBatch
+from dmem_agents.train.write_passes import end_to_end
 
 SOFTNESS = 0.05
 """Below some such weight, what a read holds of the asked value counts as little instead of as negative."""

@@ -14,13 +14,13 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from dmem_agents.backbones import as_additive
 from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.tokenization import ChatTokenizer, segment_ids
 from dmem_agents.train.data import Episode
 from dmem_agents.train.data.tables.systems import system_prompt
 from dmem_agents.train.ordinary_text import OrdinaryText
+from dmem_agents.train.write_passes import Block, WritePass, end_to_end, in_parts
 
 IGNORE = -100
 _PASS_TOKENS = 128
@@ -31,44 +31,6 @@ _COMPARED = 48
 """Most places of one row of ordinary text that are compared, its last: each needs the whole vocabulary twice."""
 _UNTOLD = ("... You haven't told me", "haven't told me")
 """What decides an answer that holds no value, the first of these that is there."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
-    """One turn as tokens."""
-
-    ids: tuple[int, ...]
-    written: tuple[bool, ...]
-    """Whether a token is written; template preambles and system prompts are only read."""
-    message_ids: tuple[int, ...]
-    sentence_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WritePass:
-    """One writing forward over the b conversations that go on; several turns lie side by side, unseen by each other."""
-
-    rows: Tensor
-    """`[b]` int64: which of the batch's conversations these are."""
-    ids: Tensor
-    """`[b, T]`."""
-    positions: Tensor
-    """`[b, T]`, counted from 0 in each turn."""
-    turn: Tensor
-    """`[b, T]` int64: which turn a token belongs to; −1 on padding."""
-    write_mask: Tensor
-    """`[b, T]` bool."""
-    message_ids: Tensor
-    """`[b, T]`, −1 = not written; used by the segment granularities."""
-    sentence_ids: Tensor
-    """`[b, T]`."""
-
-    def attention_mask(self, dtype: torch.dtype) -> Tensor:
-        """Additive `[b, 1, T, T]`: causal inside a turn, nothing across turns; padding sees itself."""
-        length = self.ids.shape[1]
-        causal = torch.ones(length, length, dtype=torch.bool, device=self.ids.device).tril()
-        same = self.turn.unsqueeze(2) == self.turn.unsqueeze(1)
-        return as_additive((same & causal).unsqueeze(1), dtype)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,7 +215,7 @@ class Collator:
         )
 
     def _write_passes(self, conversations: list[list[Block]]) -> tuple[WritePass, ...]:
-        parts = [_in_parts(c, 0 if self.by_turn else _WRITE_TOKENS) for c in conversations]
+        parts = [in_parts(c, 0 if self.by_turn else _WRITE_TOKENS) for c in conversations]
         passes = []
         for number in range(max(map(len, parts), default=0)):
             going = {row: part[number] for row, part in enumerate(parts) if number < len(part)}
@@ -380,31 +342,11 @@ class Collator:
             )
 
 
-def end_to_end(parts: Sequence[Tensor], writes: Sequence[WritePass], conversations: int, *, fill: int = 0) -> Tensor:
-    """What write passes gave, `[b, T, ...]` each, side by side for all conversations `[B, ΣT, ...]`, else `fill`."""
-    whole = [part.new_full((conversations, *part.shape[1:]), fill) for part in parts]
-    filled = [w.index_copy(0, one.rows, part) for w, one, part in zip(whole, writes, parts, strict=True)]
-    return torch.cat(filled, dim=1)
-
-
 def _under(system: str, messages: Sequence[Message]) -> tuple[Message, ...]:
     """The messages under a system prompt, unless there is none or they have their own."""
     if not system or any(m.role == "system" for m in messages):
         return tuple(messages)
     return (Message(role="system", content=system), *messages)
-
-
-def _in_parts(turns: Sequence[Block], tokens: int) -> list[list[Block]]:
-    """Consecutive turns, as many together as fit into so many tokens, at least one."""
-    parts: list[list[Block]] = []
-    room = 0
-    for turn in turns:
-        room -= len(turn.ids)
-        if not parts or room < 0:
-            parts.append([])
-            room = tokens - len(turn.ids)
-        parts[-1].append(turn)
-    return parts
 
 
 def _preamble(message_index: Sequence[int]) -> int:
