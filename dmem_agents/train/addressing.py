@@ -55,6 +55,9 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
     layers and heads: each head may confuse what others tell apart. A place is one from which an answer's first word
     or a token of its value is predicted.
 
+    Added to it, where something was asked that was never said: log(1 + the read's energy over what the others' reads
+    hold of their values, on the mean). Nothing should fit such a question.
+
     Args:
         model: the memories, each trained on its own layer's inputs alone.
         batch: the conversations and questions.
@@ -65,8 +68,9 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
         A scalar; 0 where no question's value was found in what was told.
     """
     found = batch.told.any(dim=1)
-    question, label = (batch.decisive & found.unsqueeze(1)).nonzero(as_tuple=True)
-    if not len(question):
+    question, label = (batch.asks & (found | batch.untold).unsqueeze(1)).nonzero(as_tuple=True)
+    named = found[question]
+    if not bool(named.any()):
         return torch.zeros((), device=batch.told.device)
     # Labels are the last K tokens; each is predicted one place before it.
     place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
@@ -80,6 +84,9 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
     written = end_to_end([one.write_mask for one in batch.writes], batch.writes, batch.conversations)[conversation]
     weight = torch.stack(weights).mean(dim=0) * written
     wanted = batch.told[question]
-    own = F.softplus((weight * wanted).sum(dim=1) / SOFTNESS) * SOFTNESS
+    own = (F.softplus((weight * wanted).sum(dim=1) / SOFTNESS) * SOFTNESS)[named].square()
     others = (weight * ~wanted).square().sum(dim=1)
-    return torch.log1p(others / own.square()).mean()
+    term = torch.log1p(others[named] / own).mean()
+    if not bool(named.all()):
+        term = term + torch.log1p(others[~named] / own.mean()).mean()
+    return term

@@ -31,6 +31,8 @@ _COMPARED = 48
 """Most places of one row of ordinary text that are compared, its last: each needs the whole vocabulary twice."""
 _UNTOLD = ("... You haven't told me", "haven't told me")
 """What decides an answer that holds no value, the first of these that is there."""
+_UNTOLD_PLACE = ("...",)
+"""What such an answer has in a value's place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +53,12 @@ class TrainingBatch:
     """`[Q, K]`: targets of the last K positions, −100 where there is none."""
     label_weights: Tensor
     """`[Q, K]` float32: 1, or the collator's `value_weight` on decisive labels; 0 without a label."""
-    decisive: Tensor
-    """`[Q, K]` bool: labels that hold the asked value, or "haven't told me", and an answer's first word."""
+    asks: Tensor
+    """`[Q, K]` bool: labels before which a value is looked for: an answer's first word, and its value or "..."."""
     told: Tensor
     """`[Q, ΣT]` bool, over the write passes end to end: tokens of the asked value; none where that was updated."""
+    untold: Tensor
+    """`[Q]` bool: questions for what was never said."""
     conversation: Tensor
     """`[Q]` int64: whose state a question reads."""
     reconstruct: Tensor
@@ -98,8 +102,9 @@ class TrainingBatch:
             read_write_mask=self.read_write_mask[rows, -tokens:],
             labels=self.labels[rows, -kept:],
             label_weights=self.label_weights[rows, -kept:],
-            decisive=self.decisive[rows, -kept:],
+            asks=self.asks[rows, -kept:],
             told=self.told[rows],
+            untold=self.untold[rows],
             conversation=self.conversation[rows],
             reconstruct=self.reconstruct[rows],
             teacher_ids=self.teacher_ids[rows, -taught:] if taught else self.teacher_ids,
@@ -168,6 +173,7 @@ class Collator:
         return TrainingBatch(
             writes=writes,
             told=self._told(writes, episodes, conversation),
+            untold=torch.tensor([e.task == "unknown" for e in episodes]),
             conversation=torch.tensor(conversation),
             reconstruct=torch.tensor([e.task == "reconstruct" for e in episodes]),
             **reads,
@@ -269,12 +275,14 @@ class Collator:
         rows = [(ids[len(prefix) :], answer, written[len(prefix) :]) for ids, answer, written in rows]
         length, kept = max(len(r[0]) for r in rows), max(len(r[1]) for r in rows)
         self._check_length(len(prefix) + length, "a question and its answer")
-        decisive = torch.tensor(
-            [
-                [False] * (kept - len(a)) + self._decisive(a, (e.value,) if e.value else _UNTOLD)
+
+        def marked(instead_of_value: tuple[str, ...]) -> Tensor:
+            marks = [
+                [False] * (kept - len(a)) + self._decisive(a, (e.value,) if e.value else instead_of_value)
                 for (_, a, _), e in zip(rows, episodes, strict=True)
             ]
-        )
+            return torch.tensor(marks)
+
         labelled = torch.tensor([[0.0] * (kept - len(a)) + [1.0] * len(a) for _, a, _ in rows])
         longest = max(map(len, taught), default=0)
         self._check_length(longest, "all that was told, a question and its answer")
@@ -284,8 +292,8 @@ class Collator:
             "read_mask": torch.tensor([[0] * (length - len(i)) + [1] * len(i) for i, _, _ in rows]),
             "read_write_mask": torch.tensor([[False] * (length - len(w)) + w for _, _, w in rows]),
             "labels": torch.tensor([[IGNORE] * (kept - len(a)) + a for _, a, _ in rows]),
-            "label_weights": torch.where(decisive, self.value_weight, 1.0) * labelled,
-            "decisive": decisive,
+            "label_weights": torch.where(marked(_UNTOLD), self.value_weight, 1.0) * labelled,
+            "asks": marked(_UNTOLD_PLACE),
             "teacher_ids": torch.tensor(
                 [[self.pad_id] * (longest - len(i)) + i for i in taught], dtype=torch.int64
             ).view(len(taught), longest),

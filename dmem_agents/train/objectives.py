@@ -39,7 +39,7 @@ class ObjectiveWeights:
     retention: float = 0.0
     """KL(frozen model ‖ model with a state that knows nothing of the text) on ordinary text, nats per token."""
     addressing: float = 0.0
-    """−log of the share of the reads' energy that comes from the asked value where it was told, nats; `addressing`."""
+    """−log of the share of the reads' energy that comes from the asked value, and little energy without one, nats."""
     sparsity: float = 0.0
     """(mean β over written tokens of the write pass − target)²; the published term took the read pass."""
     sparsity_target: float = 0.05

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
+from statistics import mean
 
 import pytest
 import torch
@@ -15,6 +16,9 @@ from dmem_agents.train.objectives import ObjectiveWeights, answer_logits, loss_t
 from tests.train.test_batching import PASTS, episode, user
 
 EPISODES = [episode(*PASTS[0]), episode(*PASTS[1], answer="She is 30.", value="30")]
+UNTOLD = dataclasses.replace(
+    episode(*PASTS[1], answer="Tom lives in... You haven't told me that.", value=""), task="unknown"
+)
 
 
 @pytest.fixture
@@ -52,16 +56,17 @@ def test_a_past_that_tells_nothing_wants_nothing(make_model, collator):
 
 
 @torch.no_grad()
-def test_it_is_the_share_of_the_reads_that_the_definition_says(make_model, batch):
-    model = make_model()
+@pytest.mark.parametrize("further", [[], [UNTOLD]])
+def test_it_is_the_share_of_the_reads_that_the_definition_says(make_model, collator, further):
+    model, batch = make_model(), collator([*EPISODES, *further], random.Random(0))
     with attention_inputs(model, collect=True) as told:
         states = write_states(model, batch)
     with attention_inputs(model, collect=True) as asked:
         answer_logits(model, batch, states)
     written = torch.cat([one.write_mask for one in batch.writes], dim=1)
-    losses = []
+    wanted, unwanted, idle = [], [], []
     for row, past in enumerate(batch.conversation.tolist()):
-        for label in batch.decisive[row].nonzero().flatten().tolist():
+        for label in batch.asks[row].nonzero().flatten().tolist():
             place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
             assert batch.read_ids[row, place + 1] == batch.labels[row, label]
             own, others = 0.0, 0.0
@@ -77,9 +82,15 @@ def test_it_is_the_share_of_the_reads_that_the_definition_says(make_model, batch
                     own += weight
                 else:
                     others += weight**2
-            own = SOFTNESS * math.log1p(math.exp(own / SOFTNESS))
-            losses.append(-math.log(own**2 / (own**2 + others)))
-    expected = sum(losses) / len(losses)
+            if batch.untold[row]:
+                idle.append(others)
+            else:
+                wanted.append((SOFTNESS * math.log1p(math.exp(own / SOFTNESS))) ** 2)
+                unwanted.append(others)
+    expected = mean(-math.log(o / (o + u)) for o, u in zip(wanted, unwanted, strict=True))
+    assert len(idle) == len("Tom...") * len(further)
+    if idle:
+        expected += mean(math.log1p(energy / mean(wanted)) for energy in idle)
     assert addressing(model, batch, told, asked).item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -130,3 +141,29 @@ def test_messages_that_are_only_read_hold_no_told_value(collator, chat):
     system = Message(role="system", content="You live in Oslo.")
     batch = collator([episode(system, user("I like Oslo."))], random.Random(0))
     assert "".join(spelt(batch, chat, 0)) == "Oslo"
+
+
+def test_an_answer_without_a_value_asks_for_it_where_it_would_stand(collator, chat):
+    batch = collator([UNTOLD], random.Random(0))
+    assert chat.decode(batch.labels[0][batch.asks[0]].tolist()) == "Tom..."
+
+
+def test_descending_it_quiets_the_reads_of_what_was_never_said(make_model, collator):
+    asked = [EPISODES[1], UNTOLD]
+    model, batch = make_model(), collator(asked, random.Random(0))
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+
+    def energy() -> float:
+        """Of the untold question's read, as a share of what the other read holds of its value."""
+        with torch.no_grad():
+            parts = [loss_terms(model, b, ObjectiveWeights(addressing=1.0))["addressing"] for b in (batch, told_alone)]
+        return float(parts[0] - parts[1])
+
+    told_alone = batch.questions(torch.tensor([0]))
+    before = energy()
+    for _ in range(40):
+        loss = loss_terms(model, batch, ObjectiveWeights(answer=0.0, addressing=1.0))["total"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert energy() < 0.3 * before
