@@ -53,7 +53,7 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
 
     A read weighs a written token by its gate times the cosine between its key and the query, averaged over all
     layers and heads: each head may confuse what others tell apart. A place is one from which an answer's first word
-    or a token of its value is predicted.
+    or a token of its value, or the "..." in its stead, is predicted (`TrainingBatch.asks`).
 
     Added to it, where something was asked that was never said: log(1 + the read's energy over what the others' reads
     hold of their values, on the mean). Nothing should fit such a question.

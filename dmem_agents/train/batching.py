@@ -52,7 +52,7 @@ class TrainingBatch:
     labels: Tensor
     """`[Q, K]`: targets of the last K positions, −100 where there is none."""
     label_weights: Tensor
-    """`[Q, K]` float32: 1, or the collator's `value_weight` on decisive labels; 0 without a label."""
+    """`[Q, K]` float32: 1, or on the labels that the collator's `value_weight` names that; 0 without a label."""
     asks: Tensor
     """`[Q, K]` bool: labels before which a value is looked for: an answer's first word, and its value or "..."."""
     told: Tensor
