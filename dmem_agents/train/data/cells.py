@@ -28,6 +28,8 @@ class Cell:
     """The asked value occurs nowhere in training."""
     unseen_phrasing: bool = True
     """Statements and questions are worded as nowhere in training."""
+    rivals: bool = False
+    """The first two facts are one attribute of two people."""
     system_prompt: bool = False
     """Every turn and the question stand under a system prompt, such as an agent's author writes."""
 
@@ -43,7 +45,7 @@ class Cell:
             settings["unseen_value"] = self.unseen_value
         if self.task in ("recall", "update"):
             settings["placement"] = self.placement
-        make = getattr(life, f"{self.task}_episode")
+        make = getattr(replace(life, rivals=1.0) if self.rivals else life, f"{self.task}_episode")
         made = [make(rng, **settings) for _ in range(n)]
         if not self.system_prompt:
             return made
@@ -64,6 +66,7 @@ CELLS = (
     Cell(name="unseen value", unseen_value=True),
     Cell(name="seen phrasing", unseen_phrasing=False),
     Cell(name="1 fact, a system prompt", system_prompt=True),
+    Cell(name="2 people, 1 attribute", facts=2, rivals=True),
     Cell(name="never said", task="unknown", facts=2, distractors=2),
     Cell(name="open-ended use", task="preference", facts=2, distractors=2),
 )

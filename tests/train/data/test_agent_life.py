@@ -12,6 +12,7 @@ import pytest
 
 from dmem_agents.errors import ConfigError
 from dmem_agents.train.data import SPLITS, AgentLife, Episode, Mixture, Split, episode
+from dmem_agents.train.data.cells import CELLS
 from dmem_agents.train.data.tables import ATTRIBUTES
 from dmem_agents.train.data.tables.names import MEN, WOMEN
 from dmem_agents.train.data.tables.requests import REQUESTS
@@ -147,6 +148,21 @@ def test_cells_have_the_facts_and_distractors_asked_for() -> None:
         users = [message for message in made.written if message.role == "user"]
         assert len(users) == facts + distractors
         assert (made.cell["facts"], made.cell["distractors"]) == (facts, distractors)
+
+
+def test_the_cell_of_two_people_asks_for_what_was_told_of_both() -> None:
+    cell = next(c for c in CELLS if c.rivals)
+    both = AgentLife(split="test", questions=2, rivals=1.0, facts=(2, 2), tasks={"recall": 1.0})
+    pairs = []
+    for seed in range(60):
+        (asked,) = cell.episodes(AgentLife(split="test"), 1, seed=seed)
+        rng = random.Random(f"{seed}/{cell.name}")
+        assert asked == both.recall_episode(rng, facts=2, distractors=0)
+        pairs.append(both.conversation(random.Random(seed)))
+    for first, second in (pair for pair in pairs if len(pair) == 2):  # the second may be easy to guess: then none
+        assert first.cell["attribute"] == second.cell["attribute"]
+        assert first.value != second.value
+    assert sum(len(pair) == 2 for pair in pairs) > 30
 
 
 def test_distance_puts_every_distractor_behind_the_facts() -> None:
