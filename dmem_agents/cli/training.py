@@ -50,8 +50,12 @@ def train(
 
 def _shortened(recipe: Recipe) -> Recipe:
     """One step a stage, on the generated episodes alone: a first try needs no data folder."""
+    import torch
+
     stages = tuple(dataclasses.replace(stage, steps=1, real_share=0.0, reply_share=0.0) for stage in recipe.stages)
-    small = dataclasses.replace(recipe.optimisation, conversations_per_step=2, compile=False)
+    # Float32 on any CPU: one without bfloat16 instructions takes several times as long with it.
+    bf16 = recipe.optimisation.bf16 and torch.cuda.is_available()
+    small = dataclasses.replace(recipe.optimisation, conversations_per_step=2, compile=False, bf16=bf16)
     return dataclasses.replace(
         recipe,
         stages=stages,

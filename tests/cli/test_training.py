@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from dmem_agents.model.adapter import load_adapter_tensors
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "smollm2-135m.toml"
 
 
-@pytest.mark.timeout(600)  # on the real model, and the first use of it converts it
 def test_the_shipped_recipe_runs_on_the_embedded_model_and_leaves_an_adapter_and_a_curve(dmem, tmp_path):
     result = dmem("train", "--recipe", RECIPE, "--output", tmp_path, "--smoke")
     assert result.exit_code == 0, result.output
