@@ -53,7 +53,7 @@ def _shortened(recipe: Recipe) -> Recipe:
     import torch
 
     stages = tuple(dataclasses.replace(stage, steps=1, real_share=0.0, reply_share=0.0) for stage in recipe.stages)
-    # Float32 on any CPU: one without bfloat16 instructions takes several times as long with it.
+    # Without a GPU in float32: a CPU without bfloat16 instructions takes several times as long otherwise.
     bf16 = recipe.optimisation.bf16 and torch.cuda.is_available()
     small = dataclasses.replace(recipe.optimisation, conversations_per_step=2, compile=False, bf16=bf16)
     return dataclasses.replace(

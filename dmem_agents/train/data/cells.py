@@ -45,7 +45,9 @@ class Cell:
             settings["unseen_value"] = self.unseen_value
         if self.task in ("recall", "update"):
             settings["placement"] = self.placement
-        make = getattr(replace(life, rivals=1.0) if self.rivals else life, f"{self.task}_episode")
+        if self.rivals:
+            life = replace(life, rivals=1.0)
+        make = getattr(life, f"{self.task}_episode")
         made = [make(rng, **settings) for _ in range(n)]
         if not self.system_prompt:
             return made
