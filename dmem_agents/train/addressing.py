@@ -21,8 +21,11 @@ from dmem_agents.model.attach import DeltaMemModel
 from dmem_agents.train.batching import TrainingBatch
 from dmem_agents.train.write_passes import end_to_end
 
-SOFTNESS = 0.05
-"""Below some such weight, what a read holds of the asked value counts as little instead of as negative."""
+SOFTNESS = 0.3
+"""Below some such share of the others' root, what a read holds of the asked value is little, and not negative."""
+_NO_ENERGY = 1e-8
+_LEAST = -20.0
+"""Further down a softplus leaves float32."""
 
 Inputs = list[list[Tensor]]
 """Attention inputs `[B, T, d]` of every layer, one per forward pass."""
@@ -30,7 +33,7 @@ Inputs = list[list[Tensor]]
 
 @contextmanager
 def attention_inputs(model: DeltaMemModel, *, collect: bool) -> Iterator[Inputs]:
-    """Collects, if wanted, what every layer's memory is given while the block runs, without gradients."""
+    """Collects, if wanted, what every layer's memory is given while the block runs."""
     seen: Inputs = [[] for _ in model.memories]
     hooks = [
         memory.register_forward_pre_hook(partial(_keep, into))
@@ -45,21 +48,23 @@ def attention_inputs(model: DeltaMemModel, *, collect: bool) -> Iterator[Inputs]
 
 
 def _keep(into: list[Tensor], memory: nn.Module, arguments: tuple[Any, ...]) -> None:
-    into.append(arguments[0].detach())
+    into.append(arguments[0])
 
 
 def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: Inputs) -> Tensor:
     """−log of the share of a read's energy that comes from the asked value's tokens, in nats; mean over places.
 
     A read weighs a written token by its gate times the cosine between its key and the query, averaged over all
-    layers and heads: each head may confuse what others tell apart. A place is one from which an answer's first word
-    or a token of its value, or the "..." in its stead, is predicted (`TrainingBatch.asks`).
+    layers and heads: each head may confuse what others tell apart. A place is one from which the first token of an
+    answer's value, or the "..." in its stead, is predicted (`TrainingBatch.asks`): later ones follow from the first.
+    Only shares count, so that writing less gains nothing. Gradients run on into what the layers below add to the
+    inputs, since a value's token knows little of whose it is.
 
     Added to it, where something was asked that was never said: log(1 + the read's energy over what the others' reads
     hold of their values, on the mean). Nothing should fit such a question.
 
     Args:
-        model: the memories, each trained on its own layer's inputs alone.
+        model: the memories.
         batch: the conversations and questions.
         told: attention inputs of the write passes.
         asked: those of the questions' read pass, the last of them.
@@ -84,9 +89,12 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
     written = end_to_end([one.write_mask for one in batch.writes], batch.writes, batch.conversations)[conversation]
     weight = torch.stack(weights).mean(dim=0) * written
     wanted = batch.told[question]
-    own = (F.softplus((weight * wanted).sum(dim=1) / SOFTNESS) * SOFTNESS)[named].square()
+    own = (weight * wanted).sum(dim=1)[named]
     others = (weight * ~wanted).square().sum(dim=1)
-    term = torch.log1p(others[named] / own).mean()
+    ratio = own / others[named].clamp_min(_NO_ENERGY).sqrt()
+    held = F.softplus((ratio / SOFTNESS).clamp_min(_LEAST)) * SOFTNESS
+    term = torch.log1p(held.square().reciprocal()).mean()
     if not bool(named.all()):
-        term = term + torch.log1p(others[~named] / own.mean()).mean()
+        usual = own.clamp_min(0).square().mean().clamp_min(_NO_ENERGY)
+        term = term + torch.log1p(others[~named] / usual).mean()
     return term

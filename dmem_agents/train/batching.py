@@ -7,7 +7,7 @@ turn's text, only its state. Knows nothing of losses or optimisers.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -54,7 +54,7 @@ class TrainingBatch:
     label_weights: Tensor
     """`[Q, K]` float32: 1, or on the labels that the collator's `value_weight` names that; 0 without a label."""
     asks: Tensor
-    """`[Q, K]` bool: labels before which a value is looked for: an answer's first word, and its value or "..."."""
+    """`[Q, K]` bool: the label before which a value is looked for: the first token of an answer's value, or "..."."""
     told: Tensor
     """`[Q, ΣT]` bool, over the write passes end to end: tokens of the asked value; none where that was updated."""
     untold: Tensor
@@ -276,12 +276,11 @@ class Collator:
         length, kept = max(len(r[0]) for r in rows), max(len(r[1]) for r in rows)
         self._check_length(len(prefix) + length, "a question and its answer")
 
-        def marked(instead_of_value: tuple[str, ...]) -> Tensor:
-            marks = [
-                [False] * (kept - len(a)) + self._decisive(a, (e.value,) if e.value else instead_of_value)
-                for (_, a, _), e in zip(rows, episodes, strict=True)
-            ]
-            return torch.tensor(marks)
+        def marked(marks: Callable[[Sequence[int], Sequence[str]], list[bool]], instead: tuple[str, ...]) -> Tensor:
+            values = [(e.value,) if e.value else instead for e in episodes]
+            return torch.tensor(
+                [[False] * (kept - len(a)) + marks(a, v) for (_, a, _), v in zip(rows, values, strict=True)]
+            )
 
         labelled = torch.tensor([[0.0] * (kept - len(a)) + [1.0] * len(a) for _, a, _ in rows])
         longest = max(map(len, taught), default=0)
@@ -292,8 +291,8 @@ class Collator:
             "read_mask": torch.tensor([[0] * (length - len(i)) + [1] * len(i) for i, _, _ in rows]),
             "read_write_mask": torch.tensor([[False] * (length - len(w)) + w for _, _, w in rows]),
             "labels": torch.tensor([[IGNORE] * (kept - len(a)) + a for _, a, _ in rows]),
-            "label_weights": torch.where(marked(_UNTOLD), self.value_weight, 1.0) * labelled,
-            "asks": marked(_UNTOLD_PLACE),
+            "label_weights": torch.where(marked(self._decisive, _UNTOLD), self.value_weight, 1.0) * labelled,
+            "asks": marked(self._first, _UNTOLD_PLACE),
             "teacher_ids": torch.tensor(
                 [[self.pad_id] * (longest - len(i)) + i for i in taught], dtype=torch.int64
             ).view(len(taught), longest),
@@ -331,17 +330,24 @@ class Collator:
 
         The first word decides whether an answer holds a value ("Your …", "You haven't …").
         """
+        value = self._spelling(answer, values)
+        if not any(value):
+            return value
+        word = self._spelling(answer, self.tokenizer.decode(answer).split(maxsplit=1)[:1])
+        return [a or b for a, b in zip(value, word, strict=True)]
+
+    def _first(self, answer: Sequence[int], values: Sequence[str]) -> list[bool]:
+        """The first token that holds a part of the first of these values that is there: what follows is spelling."""
+        value = self._spelling(answer, values)
+        return [here and not any(value[:i]) for i, here in enumerate(value)]
+
+    def _spelling(self, answer: Sequence[int], values: Sequence[str]) -> list[bool]:
+        """Tokens that hold a part of the first of these values that is there."""
         text = self.tokenizer.decode(answer)
         value = next((value for value in values if value in text), "")
-        if not value:
-            return [False] * len(answer)
         start = text.find(value)
-        word = len(text.split(maxsplit=1)[0])
         ends = [len(self.tokenizer.decode(answer[: i + 1])) for i in range(len(answer))]
-        return [
-            begin < word or (begin < start + len(value) and end > start)
-            for begin, end in zip([0, *ends], ends, strict=False)
-        ]
+        return [begin < start + len(value) and end > start for begin, end in zip([0, *ends], ends, strict=False)]
 
     def _check_length(self, length: int, what: str) -> None:
         if length > self.max_tokens:

@@ -85,12 +85,13 @@ def test_it_is_the_share_of_the_reads_that_the_definition_says(make_model, colla
             if batch.untold[row]:
                 idle.append(others)
             else:
-                wanted.append((SOFTNESS * math.log1p(math.exp(own / SOFTNESS))) ** 2)
+                wanted.append(own)
                 unwanted.append(others)
-    expected = mean(-math.log(o / (o + u)) for o, u in zip(wanted, unwanted, strict=True))
-    assert len(idle) == len("Tom...") * len(further)
+    soft = [SOFTNESS * math.log1p(math.exp(o / u**0.5 / SOFTNESS)) for o, u in zip(wanted, unwanted, strict=True)]
+    expected = mean(-math.log(s**2 / (s**2 + 1)) for s in soft)
+    assert (len(wanted), len(idle)) == (len(EPISODES), len(further))
     if idle:
-        expected += mean(math.log1p(energy / mean(wanted)) for energy in idle)
+        expected += mean(math.log1p(energy / mean(max(o, 0) ** 2 for o in wanted)) for energy in idle)
     assert addressing(model, batch, told, asked).item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -109,17 +110,33 @@ def test_a_part_of_the_questions_is_measured_as_it_is_alone(make_model, collator
     torch.testing.assert_close(*found, atol=1e-5, rtol=1e-4)
 
 
-def test_it_trains_what_addresses_and_leaves_no_hook_behind(make_model, batch):
+@torch.no_grad()
+def test_writing_faintly_gains_nothing(make_model, collator):
+    model, batch = make_model(), collator([*EPISODES, UNTOLD], random.Random(0))
+    for memory in model.memories:
+        memory.beta_proj.zero_()
+    with attention_inputs(model, collect=True) as told:
+        states = write_states(model, batch)
+    with attention_inputs(model, collect=True) as asked:
+        answer_logits(model, batch, states)
+    before = addressing(model, batch, told, asked)
+    for memory in model.memories:
+        memory.beta_bias.sub_(3.0)
+    torch.testing.assert_close(addressing(model, batch, told, asked), before, atol=1e-4, rtol=1e-3)
+
+
+def test_it_trains_what_addresses_and_what_the_layers_below_add_and_leaves_no_hook_behind(make_model, batch):
     model = make_model()
     terms = loss_terms(model, batch, ObjectiveWeights(addressing=1.0))
     terms["addressing"].backward()
-    for memory in model.memories:
+    trained = ["memory_q_proj", "memory_k_proj", "beta_proj", "beta_bias"]
+    for below, memory in zip(reversed(range(len(model.memories))), model.memories, strict=True):
         assert not memory._forward_pre_hooks
-        for name in ("memory_q_proj", "memory_k_proj", "beta_proj", "beta_bias"):
+        for name in [*trained, *(["memory_v_proj", "delta_o_proj"] if below else [])]:
             assert getattr(memory, name).grad.abs().max() > 0, name
-        for name in ("memory_v_proj", "delta_q_proj", "delta_o_proj"):
-            gradient = getattr(memory, name).grad
-            assert gradient is None or not gradient.any(), name
+    for name in ("memory_v_proj", "delta_o_proj"):  # nothing looks where the last layer reads
+        gradient = getattr(model.memories[-1], name).grad
+        assert gradient is None or not gradient.any(), name
 
 
 def test_descending_it_moves_reads_to_the_asked_value(make_model, collator):
@@ -143,9 +160,12 @@ def test_messages_that_are_only_read_hold_no_told_value(collator, chat):
     assert "".join(spelt(batch, chat, 0)) == "Oslo"
 
 
-def test_an_answer_without_a_value_asks_for_it_where_it_would_stand(collator, chat):
-    batch = collator([UNTOLD], random.Random(0))
-    assert chat.decode(batch.labels[0][batch.asks[0]].tolist()) == "Tom..."
+@pytest.mark.parametrize("asked", [EPISODES[1], UNTOLD])
+def test_a_value_is_looked_for_once_where_it_begins_or_would_stand(collator, chat, asked):
+    batch = collator([asked], random.Random(0))
+    (place,) = batch.asks[0].nonzero().flatten().tolist()
+    answer = chat.decode([i for i in batch.labels[0].tolist()[place:] if i >= 0])
+    assert answer.startswith(asked.value or "...")
 
 
 def test_descending_it_quiets_the_reads_of_what_was_never_said(make_model, collator):
