@@ -24,6 +24,7 @@ from dmem_agents.train.write_passes import end_to_end
 SOFTNESS = 0.3
 """Below some such share of the others' root, what a read holds of the asked value is little, and not negative."""
 _NO_ENERGY = 1e-8
+"""Less than this is divided by as if it were this much."""
 _LEAST = -20.0
 """Further down a softplus leaves float32."""
 

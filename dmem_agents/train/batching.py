@@ -339,7 +339,8 @@ class Collator:
     def _first(self, answer: Sequence[int], values: Sequence[str]) -> list[bool]:
         """The first token that holds a part of the first of these values that is there: what follows is spelling."""
         value = self._spelling(answer, values)
-        return [here and not any(value[:i]) for i, here in enumerate(value)]
+        first = value.index(True) if True in value else None
+        return [i == first for i in range(len(value))]
 
     def _spelling(self, answer: Sequence[int], values: Sequence[str]) -> list[bool]:
         """Tokens that hold a part of the first of these values that is there."""

@@ -130,11 +130,11 @@ def test_it_trains_what_addresses_and_what_the_layers_below_add_and_leaves_no_ho
     terms = loss_terms(model, batch, ObjectiveWeights(addressing=1.0))
     terms["addressing"].backward()
     trained = ["memory_q_proj", "memory_k_proj", "beta_proj", "beta_bias"]
-    for below, memory in zip(reversed(range(len(model.memories))), model.memories, strict=True):
+    for above, memory in zip(reversed(range(len(model.memories))), model.memories, strict=True):
         assert not memory._forward_pre_hooks
-        for name in [*trained, *(["memory_v_proj", "delta_o_proj"] if below else [])]:
+        for name in [*trained, *(["memory_v_proj", "delta_o_proj"] if above else [])]:
             assert getattr(memory, name).grad.abs().max() > 0, name
-    for name in ("memory_v_proj", "delta_o_proj"):  # nothing looks where the last layer reads
+    for name in ("memory_v_proj", "delta_q_proj", "delta_o_proj"):  # nothing looks where the last layer reads
         gradient = getattr(model.memories[-1], name).grad
         assert gradient is None or not gradient.any(), name
 
