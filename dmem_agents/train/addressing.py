@@ -1,8 +1,8 @@
 """Where reads look: how much of each written token a read holds, and a loss that wants the asked value's.
 
-A read of the delta rule's state weighs each written value by its gate and by how well its key fits the query
-(`delta-mem.md` §1.2, §1.3). Nothing in the answer's cross-entropy asks for keys that differ, and training by it alone
-leaves them nearly equal: then what was told last hides what was told before.
+A read of the delta rule's state weighs each written value by its gate, by how well its key fits the query and by what
+was written over it (`delta-mem.md` §1.2, §1.3). Nothing in the answer's cross-entropy asks for keys that differ, and
+training by it alone leaves them nearly equal: then what was told last hides what was told before.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def _keep(into: list[Tensor], memory: nn.Module, arguments: tuple[Any, ...]) -> 
 def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: Inputs) -> Tensor:
     """−log of the share of a read's energy that comes from the asked value's tokens, in nats; mean over places.
 
-    A read weighs a written token by its gate times the cosine between its key and the query, averaged over all
-    layers and heads: each head may confuse what others tell apart. A place is one from which the first token of an
-    answer's value, or the "..." in its stead, is predicted (`TrainingBatch.asks`): later ones follow from the first.
-    Only shares count, so that writing less gains nothing. Gradients run on into what the layers below add to the
-    inputs, since a value's token knows little of whose it is.
+    A place is one from which the first token of an answer's value, or the "..." in its stead, is predicted
+    (`TrainingBatch.asks`): later ones follow from the first. What a read holds is averaged over all layers and heads
+    (`read_weights`): each head may confuse what others tell apart. What an update replaced counts with the others.
+    Only shares count, so that closing the gates gains nothing by itself. Gradients run on into what the layers below
+    add to the inputs, since a value's token knows little of whose it is.
 
     Added to it, where something was asked that was never said: log(1 + the read's energy over what the others' reads
     hold of their values, on the mean). Nothing should fit such a question.
@@ -80,15 +80,10 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
         return torch.zeros((), device=batch.told.device)
     # Labels are the last K tokens; each is predicted one place before it.
     place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
-    conversation = batch.conversation[question]
-    weights = []
-    for memory, before, now in zip(cast(Iterable[LayerMemory], model.memories), told, asked, strict=True):
-        hidden = end_to_end(before, batch.writes, batch.conversations)
-        gated = memory.keys(hidden) * memory.gates(hidden)[2].mean(dim=-1, keepdim=True)  # [B, T, H, r]
-        queries = memory.queries(now[-1][question, place].unsqueeze(1)).squeeze(1)  # [N, H, r]
-        weights.append(torch.einsum("nhr,nthr->nt", queries, gated[conversation]) / memory.config.num_state_heads)
-    written = end_to_end([one.write_mask for one in batch.writes], batch.writes, batch.conversations)[conversation]
-    weight = torch.stack(weights).mean(dim=0) * written
+    queried = [now[-1][question, place].unsqueeze(1) for now in asked]
+    written = end_to_end([one.write_mask for one in batch.writes], batch.writes, batch.conversations)
+    pasts = [end_to_end(before, batch.writes, batch.conversations) for before in told]
+    weight = read_weights(model, pasts, written, queried, batch.conversation[question])
     wanted = batch.told[question]
     own = (weight * wanted).sum(dim=1)[named]
     others = (weight * ~wanted).square().sum(dim=1)
@@ -99,3 +94,42 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
         usual = own.clamp_min(0).square().mean().clamp_min(_NO_ENERGY)
         term = term + torch.log1p(others[~named] / usual).mean()
     return term
+
+
+def read_weights(
+    model: DeltaMemModel, pasts: list[Tensor], written: Tensor, queried: list[Tensor], whose: Tensor
+) -> Tensor:
+    """What reads after everything was told hold of each token's written value, on the mean over layers and heads.
+
+    S_t = λ_t S_{t−1} − β_t (S_{t−1} k_t) k_tᵀ + β_t v_t k_tᵀ makes the read S_T q a sum of w_t v_t. With u_T = q and
+    u_{t−1} = λ_t u_t − β_t (k_tᵀ u_t) k_t, w_t is β_t k_tᵀ u_t: what came later has overwritten what was alike
+    (`delta-mem.md` §1.2, with each mode's own coefficients, averaged over a head's channels; every token written).
+
+    Args:
+        model: the memories.
+        pasts: attention inputs `[B, T, d]` of each layer, of what was told.
+        written: `[B, T]` bool.
+        queried: attention inputs `[N, 1, d]` of each layer, of the places that read.
+        whose: `[N]`, the conversation each place reads.
+
+    Returns:
+        `[N, T]` float32.
+    """
+    columns = written.any(dim=0).nonzero().squeeze(1)
+    kept = written[:, columns].unsqueeze(-1)  # [B, t, 1]
+    layers = []
+    with torch.autocast(written.device.type, enabled=False):
+        for memory, past, now in zip(cast(Iterable[LayerMemory], model.memories), pasts, queried, strict=True):
+            hidden = past[:, columns].float()
+            keep, erase, write = (gate.mean(dim=-1) for gate in memory.gates(hidden))  # [B, t, H]
+            coefficients = (torch.where(kept, keep, 1.0), erase * kept, write * kept)
+            layers.append((memory.queries(now).squeeze(1), memory.keys(hidden), *coefficients))
+        query, *steps = (torch.stack(parts) for parts in zip(*layers, strict=True))
+        weights = []
+        for key, keep, erase, write in reversed(list(zip(*(one.unbind(dim=2) for one in steps), strict=True))):
+            fits = (query * key[:, whose]).sum(dim=-1)  # [L, N, H]
+            weights.append((write[:, whose] * fits).mean(dim=(0, 2)))
+            loses = (erase[:, whose] * fits).unsqueeze(-1) * key[:, whose]
+            query = keep[:, whose].unsqueeze(-1) * query - loses
+        found = torch.stack(weights[::-1], dim=1)
+    return found.new_zeros(len(whose), written.shape[1]).index_copy(1, columns, found)

@@ -316,7 +316,7 @@ class Collator:
         shown = [one.ids.masked_fill(~one.write_mask, -1) for one in writes]
         pasts = end_to_end(shown, writes, max(conversation) + 1, fill=-1).tolist()
         for row, (episode, past) in enumerate(zip(episodes, conversation, strict=True)):
-            if not episode.value or episode.task == "update":  # what an update replaces has the same address
+            if not episode.value:
                 continue
             for text in (f" {episode.value}", episode.value):
                 spelt = self.tokenizer.encode(text)
