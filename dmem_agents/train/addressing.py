@@ -126,10 +126,11 @@ def read_weights(
             layers.append((memory.queries(now).squeeze(1), memory.keys(hidden), *coefficients))
         query, *steps = (torch.stack(parts) for parts in zip(*layers, strict=True))
         weights = []
-        for key, keep, erase, write in reversed(list(zip(*(one.unbind(dim=2) for one in steps), strict=True))):
-            fits = (query * key[:, whose]).sum(dim=-1)  # [L, N, H]
+        for told_key, keep, erase, write in reversed(list(zip(*(one.unbind(dim=2) for one in steps), strict=True))):
+            key = told_key[:, whose]
+            fits = (query * key).sum(dim=-1)  # [L, N, H]
             weights.append((write[:, whose] * fits).mean(dim=(0, 2)))
-            loses = (erase[:, whose] * fits).unsqueeze(-1) * key[:, whose]
+            loses = (erase[:, whose] * fits).unsqueeze(-1) * key
             query = keep[:, whose].unsqueeze(-1) * query - loses
         found = torch.stack(weights[::-1], dim=1)
     return found.new_zeros(len(whose), written.shape[1]).index_copy(1, columns, found)
