@@ -55,9 +55,11 @@ def _keep(into: list[Tensor], memory: nn.Module, arguments: tuple[Any, ...]) -> 
 def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: Inputs) -> Tensor:
     """−log of the share of a read's energy that comes from the asked value's tokens, in nats; mean over places.
 
-    A place is one from which the first token of an answer's value, or the "..." in its stead, is predicted
-    (`TrainingBatch.asks`): later ones follow from the first. What a read holds is averaged over all layers and heads
-    (`read_weights`): each head may confuse what others tell apart. What an update replaced counts with the others.
+    A place is one from which a token of an answer's value, or the "..." in its stead, is predicted
+    (`TrainingBatch.asks`). Before the first, the whole value is wanted: its later tokens have seen the earlier ones.
+    From then on it is the very token that comes next, which in a number nothing else tells. What a read holds is
+    averaged over all layers and heads (`read_weights`): each head may confuse what others tell apart. What an update
+    replaced counts with the others.
     Only shares count, so that closing the gates gains nothing by itself. Gradients run on into what the layers below
     add to the inputs, since a value's token knows little of whose it is.
 
@@ -73,18 +75,21 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
     Returns:
         A scalar; 0 where no question's value was found in what was told.
     """
-    found = batch.told.any(dim=1)
-    question, label = (batch.asks & (found | batch.untold).unsqueeze(1)).nonzero(as_tuple=True)
-    named = found[question]
+    question, label = batch.asks.nonzero(as_tuple=True)
+    token, told_token = batch.asks[question, label], batch.told[question]
+    begins = token == batch.asks.amax(dim=1)[question]
+    wanted = torch.where(begins.unsqueeze(1), told_token > 0, told_token == token.unsqueeze(1))
+    named = wanted.any(dim=1)
     if not bool(named.any()):
         return torch.zeros((), device=batch.told.device)
+    counts = named | batch.untold[question]
+    question, label, wanted, named = (one[counts] for one in (question, label, wanted, named))
     # Labels are the last K tokens; each is predicted one place before it.
     place = batch.read_ids.shape[1] - batch.labels.shape[1] + label - 1
     queried = [now[-1][question, place].unsqueeze(1) for now in asked]
     written = end_to_end([one.write_mask for one in batch.writes], batch.writes, batch.conversations)
     pasts = [end_to_end(before, batch.writes, batch.conversations) for before in told]
     weight = read_weights(model, pasts, written, queried, batch.conversation[question])
-    wanted = batch.told[question]
     own = (weight * wanted).sum(dim=1)[named]
     others = (weight * ~wanted).square().sum(dim=1)
     ratio = own / others[named].clamp_min(_NO_ENERGY).sqrt()

@@ -54,9 +54,10 @@ class TrainingBatch:
     label_weights: Tensor
     """`[Q, K]` float32: 1, or on the labels that the collator's `value_weight` names that; 0 without a label."""
     asks: Tensor
-    """`[Q, K]` bool: the label before which a value is looked for: the first token of an answer's value, or "..."."""
+    """`[Q, K]` int64: labels that are tokens of the answer's value, or of the "..." in its stead, and looked for before
+    them: 1 on the last one, 2 on the one before it and so on; 0 elsewhere."""
     told: Tensor
-    """`[Q, ΣT]` bool, over the write passes end to end: tokens of the asked value; none where that was updated."""
+    """`[Q, ΣT]` int64, over the write passes end to end: tokens of the asked value, numbered likewise; 0 elsewhere."""
     untold: Tensor
     """`[Q]` bool: questions for what was never said."""
     conversation: Tensor
@@ -282,6 +283,7 @@ class Collator:
                 [[False] * (kept - len(a)) + marks(a, v) for (_, a, _), v in zip(rows, values, strict=True)]
             )
 
+        spelling = marked(self._spelling, _UNTOLD_PLACE)
         labelled = torch.tensor([[0.0] * (kept - len(a)) + [1.0] * len(a) for _, a, _ in rows])
         longest = max(map(len, taught), default=0)
         self._check_length(longest, "all that was told, a question and its answer")
@@ -292,7 +294,7 @@ class Collator:
             "read_write_mask": torch.tensor([[False] * (length - len(w)) + w for _, _, w in rows]),
             "labels": torch.tensor([[IGNORE] * (kept - len(a)) + a for _, a, _ in rows]),
             "label_weights": torch.where(marked(self._decisive, _UNTOLD), self.value_weight, 1.0) * labelled,
-            "asks": marked(self._first, _UNTOLD_PLACE),
+            "asks": spelling.flip(1).cumsum(dim=1).flip(1) * spelling,
             "teacher_ids": torch.tensor(
                 [[self.pad_id] * (longest - len(i)) + i for i in taught], dtype=torch.int64
             ).view(len(taught), longest),
@@ -310,7 +312,7 @@ class Collator:
     def _told(self, writes: Sequence[WritePass], episodes: Sequence[Episode], conversation: Sequence[int]) -> Tensor:
         """Which written tokens spell the asked value, as a word inside a sentence or at its start."""
         length = sum(one.ids.shape[1] for one in writes)
-        told = torch.zeros(len(episodes), length, dtype=torch.bool)
+        told = torch.zeros(len(episodes), length, dtype=torch.int64)
         if not length:
             return told
         shown = [one.ids.masked_fill(~one.write_mask, -1) for one in writes]
@@ -322,7 +324,7 @@ class Collator:
                 spelt = self.tokenizer.encode(text)
                 for start in range(length - len(spelt) + 1):
                     if pasts[past][start : start + len(spelt)] == spelt:
-                        told[row, start : start + len(spelt)] = True
+                        told[row, start : start + len(spelt)] = torch.arange(len(spelt), 0, -1)
         return told
 
     def _decisive(self, answer: Sequence[int], values: Sequence[str]) -> list[bool]:
@@ -335,12 +337,6 @@ class Collator:
             return value
         word = self._spelling(answer, self.tokenizer.decode(answer).split(maxsplit=1)[:1])
         return [a or b for a, b in zip(value, word, strict=True)]
-
-    def _first(self, answer: Sequence[int], values: Sequence[str]) -> list[bool]:
-        """The first token that holds a part of the first of these values that is there: what follows is spelling."""
-        value = self._spelling(answer, values)
-        first = value.index(True) if True in value else None
-        return [i == first for i in range(len(value))]
 
     def _spelling(self, answer: Sequence[int], values: Sequence[str]) -> list[bool]:
         """Tokens that hold a part of the first of these values that is there."""
