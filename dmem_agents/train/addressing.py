@@ -59,9 +59,8 @@ def addressing(model: DeltaMemModel, batch: TrainingBatch, told: Inputs, asked: 
     (`TrainingBatch.asks`). Before the first, the whole value is wanted: its later tokens have seen the earlier ones.
     From then on it is the very token that comes next, which in a number nothing else tells. What a read holds is
     averaged over all layers and heads (`read_weights`): each head may confuse what others tell apart. What an update
-    replaced counts with the others.
-    Only shares count, so that closing the gates gains nothing by itself. Gradients run on into what the layers below
-    add to the inputs, since a value's token knows little of whose it is.
+    replaced counts with the others. Only shares count, so that closing the gates gains nothing by itself. Gradients
+    run on into what the layers below add to the inputs, since a value's token knows little of whose it is.
 
     Added to it, where something was asked that was never said: log(1 + the read's energy over what the others' reads
     hold of their values, on the mean). Nothing should fit such a question.

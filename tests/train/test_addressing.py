@@ -201,7 +201,8 @@ def test_each_token_that_is_looked_for_is_numbered_as_it_was_told(collator, told
     places = batch.asks[0].nonzero().flatten()
     assert len(places) == len("4589")
     for place in places:
-        assert (ids[batch.told[0] == batch.asks[0, place]] == batch.labels[0, place]).all()
+        (spelt_as,) = ids[batch.told[0] == batch.asks[0, place]]
+        assert spelt_as == batch.labels[0, place]
 
 
 def test_descending_it_quiets_the_reads_of_what_was_never_said(make_model, collator):
