@@ -17,6 +17,7 @@ from dmem_agents.errors import ConfigError
 from dmem_agents.messages import Message
 from dmem_agents.train.data.cast import Fact, draw_facts, draw_untold, draw_value
 from dmem_agents.train.data.episode import Episode, episode
+from dmem_agents.train.data.pools import is_made
 from dmem_agents.train.data.splits import SPLITS, Split
 from dmem_agents.train.data.tables import ATTRIBUTES, wording
 from dmem_agents.train.data.telling import Settings, Telling
@@ -84,6 +85,8 @@ class AgentLife:
     """Most questions asked about one past in `conversation`: the drawn one, then plain ones about its other facts."""
     untold: float = 0.0
     """Probability that `conversation` also asks for something that was never said, often said of somebody else."""
+    numbers: float = 0.0
+    """Probability that an episode is about numbers, dates and codes alone: token by token, they are the most alike."""
     unseen_value: bool = False
     """Whether `sample` asks for values that training never has; not for the train split."""
     unseen_phrasing: bool = True
@@ -253,6 +256,8 @@ class _Draft:
         """An episode and further questions about its past, or None when the drawn facts don't allow a fair one."""
         rng, life = self.rng, self.life
         keys = life.attributes or tuple(ATTRIBUTES)
+        if life.numbers and rng.random() < life.numbers:
+            keys = tuple(key for key in keys if is_made(ATTRIBUTES[key].pool)) or keys
         extra = 1 if self.task in _UNTOLD_FACT else 0
         facts = draw_facts(
             rng,
@@ -285,7 +290,7 @@ class _Draft:
         return (
             first,
             *self._further(teller, others, written, count, distractors),
-            *self._untold(teller, told, written, count, distractors),
+            *self._untold(teller, told, written, keys, count, distractors),
         )
 
     def _further(
@@ -302,13 +307,18 @@ class _Draft:
         return found
 
     def _untold(
-        self, teller: Telling, told: tuple[Fact, ...], written: tuple[Message, ...], count: int, distractors: int
+        self,
+        teller: Telling,
+        told: tuple[Fact, ...],
+        written: tuple[Message, ...],
+        keys: tuple[str, ...],
+        count: int,
+        distractors: int,
     ) -> list[Episode]:
         """Perhaps a question for what was never said."""
         life = self.life
         if not life.untold or self.rng.random() >= life.untold:
             return []
-        keys = life.attributes or tuple(ATTRIBUTES)
         fact = draw_untold(
             self.rng, life.split, told, keys=keys, third_person=life.third_person, rivals=max(life.rivals, 0.5)
         )

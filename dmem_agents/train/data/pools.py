@@ -71,6 +71,11 @@ def has_unseen(pool: str, split: Split) -> bool:
     return source.generate is not None or bool(listed(pool, split))
 
 
+def is_made(pool: str) -> bool:
+    """Whether a pool's values are made of digits or letters, as times and codes are, and not listed words or names."""
+    return POOLS[pool].generate not in (None, _full_name)
+
+
 @cache
 def listed(pool: str, split: Split) -> tuple[str, ...]:
     """The values of a listed pool that belong to a split; all of a closed pool belong to train."""

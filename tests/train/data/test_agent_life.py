@@ -13,6 +13,7 @@ import pytest
 from dmem_agents.errors import ConfigError
 from dmem_agents.train.data import SPLITS, AgentLife, Episode, Mixture, Split, episode
 from dmem_agents.train.data.cells import CELLS
+from dmem_agents.train.data.pools import POOLS
 from dmem_agents.train.data.tables import ATTRIBUTES
 from dmem_agents.train.data.tables.names import MEN, WOMEN
 from dmem_agents.train.data.tables.requests import REQUESTS
@@ -214,6 +215,17 @@ def test_facts_are_told_beside_requests() -> None:
     told = [texts(made) for made in stream(dataclasses.replace(life, asides=1.0), count=100)]
     assert all(any(request in text for request in REQUESTS) for (text, *_) in told)
     assert not any(request in text for made in stream(life, count=100) for text in texts(made) for request in REQUESTS)
+
+
+def test_whole_episodes_are_about_numbers_and_codes() -> None:
+    life = AgentLife(facts=(3, 3), tasks={"recall": 1.0}, numbers=1.0, questions=3, untold=1.0)
+    for index in range(60):
+        pasts = life.conversation(random.Random(index))
+        asked = {str(made.cell["attribute"]) for made in pasts}
+        assert all(POOLS[ATTRIBUTES[key].pool].values == () for key in asked)
+        assert all(re.search(r"\d|[A-Z]{5}", made.value) for made in pasts if made.task == "recall")
+    words = {str(made.cell["attribute"]) for made in stream(dataclasses.replace(life, numbers=0.0), count=200)}
+    assert len(words) > 40
 
 
 def test_the_assistant_answers_half_of_the_turns_at_length() -> None:
