@@ -146,7 +146,7 @@ class AgentLife:
             unseen_phrasing: Whether phrasings are the split's own, or those of training.
             placement: "mixed" among the facts, or "after" all of them (then `distractors` is the distance).
         """
-        return self._make("recall", rng, facts, distractors, unseen_value, unseen_phrasing, placement)
+        return self._make_all("recall", rng, facts, distractors, unseen_value, unseen_phrasing, placement)[0]
 
     def update_episode(
         self,
@@ -162,13 +162,13 @@ class AgentLife:
 
         Arguments as in `recall_episode`; `facts` counts the asked one once.
         """
-        return self._make("update", rng, facts, distractors, unseen_value, unseen_phrasing, placement)
+        return self._make_all("update", rng, facts, distractors, unseen_value, unseen_phrasing, placement)[0]
 
     def unknown_episode(
         self, rng: random.Random, *, facts: int = 2, distractors: int = 2, unseen_phrasing: bool = True
     ) -> Episode:
         """A question for what was never said; the answer contains "haven't told me"."""
-        return self._make("unknown", rng, facts, distractors, False, unseen_phrasing, "mixed")
+        return self._make_all("unknown", rng, facts, distractors, False, unseen_phrasing, "mixed")[0]
 
     def preference_episode(
         self,
@@ -180,25 +180,13 @@ class AgentLife:
         unseen_phrasing: bool = True,
     ) -> Episode:
         """An open request ("Plan my dinner.") whose answer must contain a told preference."""
-        return self._make("preference", rng, facts, distractors, unseen_value, unseen_phrasing, "mixed")
+        return self._make_all("preference", rng, facts, distractors, unseen_value, unseen_phrasing, "mixed")[0]
 
     def reconstruct_episode(
         self, rng: random.Random, *, facts: int = 1, distractors: int = 0, unseen_phrasing: bool = True
     ) -> Episode:
         """A request to repeat what was told, word for word."""
-        return self._make("reconstruct", rng, facts, distractors, False, unseen_phrasing, "mixed")
-
-    def _make(
-        self,
-        task: str,
-        rng: random.Random,
-        facts: int,
-        distractors: int,
-        unseen_value: bool,
-        unseen_phrasing: bool,
-        placement: str,
-    ) -> Episode:
-        return self._make_all(task, rng, facts, distractors, unseen_value, unseen_phrasing, placement)[0]
+        return self._make_all("reconstruct", rng, facts, distractors, False, unseen_phrasing, "mixed")[0]
 
     def _make_all(
         self,
@@ -215,9 +203,12 @@ class AgentLife:
         if unseen_value and self.split == "train":
             raise ConfigError("Expected unseen_value=False for the train split: what training shows is seen.")
         phrasings: Split = self.split if unseen_phrasing else "train"
-        draft = _Draft(life=self, rng=rng, task=task, phrasings=phrasings, unseen_value=unseen_value)
+        draft = _Draft(
+            life=self, rng=rng, task=task, count=facts, distractors=distractors, placement=placement,
+            phrasings=phrasings, unseen_value=unseen_value,
+        )  # fmt: skip
         for _ in range(_ATTEMPTS):
-            made = draft.attempt(facts, distractors, placement)
+            made = draft.attempt()
             if made is not None:
                 return made
         raise ConfigError(
@@ -249,10 +240,13 @@ class _Draft:
     life: AgentLife
     rng: random.Random
     task: str
+    count: int
+    distractors: int
+    placement: str
     phrasings: Split
     unseen_value: bool
 
-    def attempt(self, count: int, distractors: int, placement: str) -> tuple[Episode, ...] | None:
+    def attempt(self) -> tuple[Episode, ...] | None:
         """An episode and further questions about its past, or None when the drawn facts don't allow a fair one."""
         rng, life = self.rng, self.life
         keys = life.attributes or tuple(ATTRIBUTES)
@@ -262,7 +256,7 @@ class _Draft:
         facts = draw_facts(
             rng,
             life.split,
-            count=count + extra,
+            count=self.count + extra,
             keys=keys,
             third_person=life.third_person,
             rivals=max(life.rivals, 0.5) if self.task == "unknown" else life.rivals,
@@ -277,43 +271,35 @@ class _Draft:
             asked = asked.updating(old)
             told = (asked, *told[1:])
         teller = Telling(rng, life.settings(self.phrasings))
-        written = teller.tell(told, distractors, placement)
+        written = teller.tell(told, self.distractors, self.placement)
         if self.task == "reconstruct":
             question, answer, value = self._reconstruction(teller, told)
         else:
             question, answer, value = self._question(teller, asked)
             if value and not teller.is_fair(asked, question):
                 return None
-        cell = self._cell(count, distractors, asked)
+        cell = self._cell(asked)
         first = _asked(written, question, answer, value, task=self.task, cell=cell)
         others = [fact for fact in told if fact is not asked]
         return (
             first,
-            *self._further(teller, others, written, count, distractors),
-            *self._untold(teller, told, written, keys, count, distractors),
+            *self._further(teller, others, written),
+            *self._untold(teller, told, written, keys),
         )
 
-    def _further(
-        self, teller: Telling, facts: list[Fact], written: tuple[Message, ...], count: int, distractors: int
-    ) -> list[Episode]:
+    def _further(self, teller: Telling, facts: list[Fact], written: tuple[Message, ...]) -> list[Episode]:
         """Plain questions about other facts of the same past, where the answer can't be guessed."""
         wanted = min(self.life.questions - 1, len(facts))
         found = []
         for fact in self.rng.sample(facts, wanted) if wanted > 0 else ():
             question, answer, value = self._recall(teller, fact)
             if teller.is_fair(fact, question):
-                cell = self._cell(count, distractors, fact)
+                cell = self._cell(fact)
                 found.append(_asked(written, question, answer, value, task="recall", cell=cell))
         return found
 
     def _untold(
-        self,
-        teller: Telling,
-        told: tuple[Fact, ...],
-        written: tuple[Message, ...],
-        keys: tuple[str, ...],
-        count: int,
-        distractors: int,
+        self, teller: Telling, told: tuple[Fact, ...], written: tuple[Message, ...], keys: tuple[str, ...]
     ) -> list[Episode]:
         """Perhaps a question for what was never said."""
         life = self.life
@@ -325,7 +311,7 @@ class _Draft:
         if fact is None:
             return []
         question, answer = self._about_untold(teller, fact)
-        cell = self._cell(count, distractors, fact)
+        cell = self._cell(fact)
         return [_asked(written, question, answer, "", task="unknown", cell=cell)]
 
     def _about_untold(self, teller: Telling, fact: Fact) -> tuple[str, str]:
@@ -337,10 +323,10 @@ class _Draft:
         stem = _VALUE_SLOT.split(self._worded(fact.attribute.answers(third=fact.owner is not None)))[0].rstrip()
         return teller.ask(fact, template, f"{stem}{wording.NOT_TOLD}" if stem else wording.UNTOLD)
 
-    def _cell(self, count: int, distractors: int, asked: Fact) -> dict[str, int | str | bool]:
+    def _cell(self, asked: Fact) -> dict[str, int | str | bool]:
         return {
-            "facts": count,
-            "distractors": distractors,
+            "facts": self.count,
+            "distractors": self.distractors,
             "unseen_value": self.unseen_value,
             "unseen_phrasing": self.phrasings != "train",
             "attribute": asked.attribute.key,
