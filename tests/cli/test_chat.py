@@ -139,7 +139,7 @@ def test_ctrl_c_during_an_answer_ends_quietly_with_130_and_stores_nothing_of_the
     for _ in range(3):  # Python drops an interrupt that falls into a finaliser; a person presses the keys again
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
+            process.wait(timeout=30)
             break
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -90,10 +90,6 @@ class TestIntegration(ChatModelIntegrationTests):
     def test_agent_loop(self, model: BaseChatModel) -> None:
         super().test_agent_loop(model)
 
-    @pytest.mark.xfail(EMBEDDED, strict=True, reason="A 135M model repeats a digit in a string until it is cut off.")
-    def test_unicode_tool_call_integration(self, model: BaseChatModel, **options: Any) -> None:
-        super().test_unicode_tool_call_integration(model)
-
 
 def _whole(llm: Any, messages: list[BaseMessage], *, stream: bool) -> AIMessage:
     if not stream:
