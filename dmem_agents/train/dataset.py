@@ -30,6 +30,8 @@ class Item:
 
 _REPEATABLE_MESSAGES = 3
 """More than these a lossy memory can't be asked to repeat word for word."""
+_OPEN_TASKS = ("reconstruct", "preference")
+"""Their answers hold a value, but no value alone answers them."""
 _SINGLE_DISTRACTORS = 2
 """Most turns that tell nothing where a step tells a single fact."""
 
@@ -58,7 +60,7 @@ class CurriculumDataset(Dataset[Item]):
         step = index // self.conversations_per_step
         stage = self.recipe.stage_at(step)
         rng = random.Random(f"{self.recipe.optimisation.seed}/{index}")
-        episodes = self._episodes(stage, step, rng)
+        episodes = [_bare(e) if _chance(stage.bare_share, rng) else e for e in self._episodes(stage, step, rng)]
         said = sum(m.role == "user" for m in episodes[0].written)
         if (
             episodes[0].task != "reconstruct"
@@ -98,6 +100,18 @@ class CurriculumDataset(Dataset[Item]):
             except TypeError as error:
                 raise ConfigError(f"Unknown setting in a stage's `life`: {error}") from error
         return self._lives[id(stage)]
+
+
+def _chance(share: float, rng: random.Random) -> bool:
+    """Whether it happens; a share of 0 takes nothing from the stream of chance."""
+    return bool(share) and rng.random() < share
+
+
+def _bare(episode: Episode) -> Episode:
+    """The same question, answered by the value alone where it asks for one."""
+    if not episode.value or episode.task in _OPEN_TASKS:
+        return episode
+    return dataclasses.replace(episode, target=Message(role="assistant", content=episode.value))
 
 
 def _repetition(episode: Episode, rng: random.Random) -> Episode:

@@ -63,9 +63,11 @@ class Stage:
     """Share of conversations from the real texts in `data_folder`."""
     reply_share: float = 0.0
     """Share of steps in which the assistant answers at length, with passages from `data_folder`."""
+    bare_share: float = 0.0
+    """Share of answers with a value that are the value alone ("Oslo"), as published answers are, and no sentence."""
 
     def __post_init__(self) -> None:
-        for name in ("single_share", "real_share", "reply_share"):
+        for name in ("single_share", "real_share", "reply_share", "bare_share"):
             if not 0 <= (share := getattr(self, name)) <= 1:
                 raise ConfigError(f"Expected a stage's {name} between 0 and 1; got {share}.")
 

@@ -115,7 +115,20 @@ def test_in_a_share_of_the_steps_the_assistant_answers_at_length(folder):
     assert 15 < at_length < 45
 
 
-@pytest.mark.parametrize("name", ["single_share", "real_share", "reply_share"])
+def test_a_share_of_the_answers_is_the_value_alone():
+    life = {"facts": [3, 3], "questions": 3, "untold": 0.5}
+    stages = [{"steps": 60, "bare_share": 0.5, "life": life}]
+    recipe = Recipe.from_dict({"stages": stages, "optimisation": {"reconstruct_share": 0.0}})
+    asked = [e for item in CurriculumDataset(recipe, conversations_per_step=1) for e in item.episodes]
+    bare = [e for e in asked if e.value and e.target.content == e.value]
+    sentences = [e for e in asked if e not in bare]
+    assert 0.4 < len(bare) / sum(e.task in ("recall", "update") for e in asked) < 0.6
+    assert {e.task for e in bare} == {"recall", "update"}
+    assert {e.task for e in sentences} == {"recall", "update", "unknown", "reconstruct", "preference", "acknowledge"}
+    assert all(e.target.content != e.value for e in sentences)
+
+
+@pytest.mark.parametrize("name", ["single_share", "real_share", "reply_share", "bare_share"])
 def test_a_share_is_no_percentage(name):
     with pytest.raises(ConfigError, match=f"{name} between 0 and 1; got 30"):
         Recipe.from_dict({"stages": [{"steps": 1, name: 30}]})
