@@ -60,7 +60,9 @@ class CurriculumDataset(Dataset[Item]):
         step = index // self.conversations_per_step
         stage = self.recipe.stage_at(step)
         rng = random.Random(f"{self.recipe.optimisation.seed}/{index}")
-        episodes = [_bare(e) if _chance(stage.bare_share, rng) else e for e in self._episodes(stage, step, rng)]
+        episodes = self._episodes(stage, step, rng)
+        if stage.bare_share:
+            episodes = [_bare(e) if rng.random() < stage.bare_share else e for e in episodes]
         said = sum(m.role == "user" for m in episodes[0].written)
         if (
             episodes[0].task != "reconstruct"
@@ -100,11 +102,6 @@ class CurriculumDataset(Dataset[Item]):
             except TypeError as error:
                 raise ConfigError(f"Unknown setting in a stage's `life`: {error}") from error
         return self._lives[id(stage)]
-
-
-def _chance(share: float, rng: random.Random) -> bool:
-    """Whether it happens; a share of 0 takes nothing from the stream of chance."""
-    return bool(share) and rng.random() < share
 
 
 def _bare(episode: Episode) -> Episode:
