@@ -16,6 +16,7 @@ from dmem_agents import DeltaMemConfig, DeltaMemModel, attach, load_adapter
 from dmem_agents.model.embedded import embedded_model_folder
 from dmem_agents.model.loading import packaged_adapter_folder
 from dmem_agents.model.progress_bars import hidden_progress_bars
+from dmem_agents.train.compiled import compile_parts
 
 SHAPES = {
     "tsw1": "TSW, one state head",
@@ -61,11 +62,17 @@ def with_memory(shape: str) -> DeltaMemModel:
 
 
 @torch.inference_mode(False)
-def in_training(layers: int, dtype: torch.dtype) -> DeltaMemModel:
-    """The first layers with a fresh TSW memory that trains, the backbone frozen and in that dtype."""
+def in_training(layers: int, dtype: torch.dtype, *, compiled: bool = False) -> DeltaMemModel:
+    """The first layers with a fresh TSW memory that trains, the backbone frozen and in that dtype.
+
+    `compiled`: with the attention and the compiled parts that `train.load_for_training` gives a recipe with `compile`.
+    """
     backbone = copy.deepcopy(plain()).to(dtype)
     backbone.model.layers = backbone.model.layers[:layers]
     backbone.config.num_hidden_layers = layers
+    if compiled:
+        backbone.set_attn_implementation("eager")
+        compile_parts(backbone)
     torch.manual_seed(0)
     return attach(backbone, DeltaMemConfig(delta_heads=("q", "o"), output_init="base_slice")).eval()
 

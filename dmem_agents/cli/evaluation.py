@@ -241,7 +241,11 @@ def _merged(earlier: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 
 def _distances(cells: tuple[Cell, ...]) -> dict[str, int]:
     """Cells of one fact and nothing special but the turns after it."""
-    plain = [c for c in cells if c.facts == 1 and c.task == "recall" and c.unseen_phrasing and not c.unseen_value]
+    plain = [
+        c
+        for c in cells
+        if c.facts == 1 and c.task == "recall" and c.unseen_phrasing and not (c.unseen_value or c.system_prompt)
+    ]
     return {c.name: c.distractors for c in plain if c.placement == "after" or not c.distractors}
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from dmem_agents.cli.evaluation import _distances
 from dmem_agents.evaluate import recall as recall_module
+from dmem_agents.train.data.cells import CELLS
 
 LINES = ["User 1: My turtle {i} sleeps.", "User 2: Cute!"]
 
@@ -84,6 +86,11 @@ def test_recall_writes_numbers_samples_and_a_picture(evaluate, tmp_path):
     assert found["controls"]["own"]["n"] == 2
     assert {"own", "stranger", "told"} <= set(found["samples"][0])
     assert (tmp_path / "result.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_recall_over_distance_holds_cells_that_differ_in_distance_alone():
+    along = _distances(CELLS)
+    assert along == {"1 fact": 0, "1 fact, 3 turns ago": 3, "1 fact, 10 turns ago": 10, "1 fact, 30 turns ago": 30}
 
 
 def test_an_interrupted_recall_keeps_finished_cells_and_goes_on(evaluate, tmp_path, monkeypatch):
