@@ -131,7 +131,7 @@ def training_case(quick: bool) -> Result:
                 times["bfloat16, naive"], times["bfloat16, auto"],
             ),
             row(
-                f"{step}, as in the shipped recipe (bfloat16, compiled): how many times faster than float32 with a loop",
+                f"{step}, as our recipe trains (bfloat16, compiled): how many times faster than float32 with a loop",
                 times["float32, naive"], times["as in the recipe"],
             ),
             row(
