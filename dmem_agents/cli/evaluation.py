@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -240,12 +241,10 @@ def _merged(earlier: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _distances(cells: tuple[Cell, ...]) -> dict[str, int]:
-    """Cells of one fact and nothing special but the turns after it."""
-    plain = [
-        c
-        for c in cells
-        if c.facts == 1 and c.task == "recall" and c.unseen_phrasing and not (c.unseen_value or c.system_prompt)
-    ]
+    """Cells that are like "1 fact" in all but the turns after it."""
+    from dmem_agents.train.data.cells import Cell
+
+    plain = [c for c in cells if replace(c, name="", distractors=0, placement="mixed") == Cell(name="")]
     return {c.name: c.distractors for c in plain if c.placement == "after" or not c.distractors}
 
 
