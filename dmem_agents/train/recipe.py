@@ -118,6 +118,8 @@ class Recipe:
     """The curriculum, in order."""
     save_every_steps: int = 50
     """Checkpoint interval."""
+    average_checkpoints: int = 1
+    """The finished adapter is the mean of this many last checkpoints' weights; 1: those after the last step."""
     evaluate_every_steps: int = 100
     """Interval of recall on the validation split."""
     evaluate_episodes: int = 64
@@ -131,6 +133,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.stages or any(s.steps < 1 for s in self.stages):
             raise ConfigError("Expected at least one [[stages]] table, each with steps ≥ 1.")
+        if self.average_checkpoints < 1:
+            raise ConfigError(f"Expected average_checkpoints ≥ 1; got {self.average_checkpoints}.")
         reads_data = self.objectives.retention or any(s.real_share or s.reply_share for s in self.stages)
         if reads_data and not self.data_folder:
             raise ConfigError(

@@ -109,7 +109,7 @@ class AdapterTrainer(Trainer):
                 f"Could not write {folder}: {error}. Make room or choose another folder, then run the same command "
                 f"again: it goes on from {kept.name if kept else 'the start'}."
             ) from error
-        for old in _checkpoints(output)[:-2] if first else ():
+        for old in _checkpoints(output)[: -max(2, self.recipe.average_checkpoints)] if first else ():
             shutil.rmtree(old, ignore_errors=True)
 
     def _memory_model(self) -> DeltaMemModel:
@@ -127,6 +127,12 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end."""
     whole = _checkpoints(folder)
     return whole[-1] if whole else None
+
+
+def _mean_weights(checkpoints: Sequence[Path]) -> dict[str, Tensor]:
+    """The mean of some checkpoints' adapters, tensor by tensor (stochastic weight averaging, arXiv 1803.05407)."""
+    adapters = [load_adapter_tensors(folder) for folder in checkpoints]
+    return {name: torch.stack([a[name] for a in adapters]).mean(dim=0) for name in adapters[0]}
 
 
 def load_for_training(recipe: Recipe, *, device: str = "auto") -> tuple[DeltaMemModel, PreTrainedTokenizerBase]:
@@ -209,6 +215,8 @@ def train_adapter(
         _write_down(recipe, folder, resume)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.is_world_process_zero():
+        if recipe.average_checkpoints > 1:
+            model.load_adapter_parameters(_mean_weights(_checkpoints(folder)[-recipe.average_checkpoints :]))
         save_adapter(model, folder / "adapter", dtype=torch.bfloat16)
     trainer.accelerator.wait_for_everyone()
     return folder / "adapter"

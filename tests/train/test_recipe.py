@@ -34,6 +34,7 @@ def test_the_stage_of_a_step_follows_the_curriculum():
         ({"stages": [{"steps": 1}], "optimisation": {"seed": "one"}}, "`int` for seed in optimisation"),
         ({"stages": [{"step": 1}]}, r"stages\[0\]"),
         ({"stages": [{"steps": 1}], "memory": {"rank": 0}}, "rank"),
+        ({"stages": [{"steps": 1}], "average_checkpoints": 0}, "average_checkpoints ≥ 1; got 0"),
         ({"stages": [{"steps": 1, "real_share": 0.1}]}, "data_folder"),
         ({"stages": [{"steps": 1, "reply_share": 0.1}]}, "data_folder"),
         ({"stages": [{"steps": 1}], "objectives": {"retention": 1.0}}, "data_folder"),

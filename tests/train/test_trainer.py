@@ -70,6 +70,17 @@ def test_a_half_written_checkpoint_does_not_count(make_model, tmp_path):
     assert newest.name == "checkpoint-6"
 
 
+def test_the_adapter_is_the_mean_of_the_last_checkpoints_when_asked_for(make_model, tmp_path):
+    recipe = dataclasses.replace(RECIPE, save_every_steps=1, average_checkpoints=3)
+    mean = load_adapter_tensors(train_adapter(recipe, make_model(), tiny_tokenizer(), tmp_path))
+    assert {p.name for p in tmp_path.glob("checkpoint-*")} == {"checkpoint-4", "checkpoint-5", "checkpoint-6"}
+    kept = [load_adapter_tensors(tmp_path / f"checkpoint-{step}") for step in (4, 5, 6)]
+    for name, tensor in mean.items():
+        expected = sum(one[name].double() for one in kept) / 3
+        torch.testing.assert_close(tensor.double(), expected, rtol=2**-8, atol=0)  # bfloat16's rounding
+    assert any(not torch.equal(mean[name], kept[-1][name].bfloat16()) for name in mean)
+
+
 def test_a_full_disk_names_the_folder_and_keeps_the_last_checkpoint(make_model, tmp_path, monkeypatch):
     real, calls = trainer_module.save_adapter, []
 
