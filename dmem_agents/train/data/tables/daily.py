@@ -20,6 +20,16 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
             The {noun} to use is {{v}}.
             Here's {{P}} {noun}: {{v}}.
             I always forget my {noun}, it's {{v}}.
+            Write this down, the {noun} is {{v}}.
+            {{v}} is the {noun}, don't lose it.
+            If I ever ask for the {noun}, it's {{v}}.
+            I keep mixing it up, but {{P}} {noun} reads {{v}}.
+            On the note it says {{v}}, that's {{P}} {noun}.
+            Keep {{v}} in mind, it's {{P}} {noun}.
+            The text message with {{P}} {noun} says {{v}}.
+            As {noun} {{S}} {{was}} given {{v}}.
+            They just told {{O}} the {noun}, and it's {{v}}.
+            {{v}} belongs to {{O}}, as {{his}} {noun}.
             {own}
         """,
         tell_held=f"""
@@ -34,6 +44,18 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
             What is the {noun}?
             Which {noun} do I need?
             Do you remember {{P}} {noun}?
+            I can't recall {{P}} {noun}. What was it?
+            Which {noun} did I give you?
+            How does {{P}} {noun} read?
+            I'm standing here without {{P}} {noun}. Can you help?
+            The {noun} again?
+            State the {noun} I told you.
+            What should I type when they want the {noun}?
+            They are asking for {{P}} {noun}. What do I tell them?
+            Did I mention {{P}} {noun}?
+            The note with {{P}} {noun} is gone. What did it say?
+            Do you still have {{P}} {noun}?
+            Repeat {{P}} {noun} for me.
         """,
         ask_held=f"""
             Tell me {{P}} {noun}.
@@ -48,6 +70,10 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
             {{P}} {noun} changed to {{v}}.
             The new {noun} is {{v}}.
             {{P}} {noun} is {{v}} now, not {{old}}.
+            Forget {{old}}, {{P}} {noun} is {{v}} from now on.
+            They replaced {{P}} {noun} {{old}} by {{v}}.
+            I got {{P}} {noun} wrong, it's {{v}}.
+            {{v}} is what {{P}} {noun} was changed to.
         """,
         change_held=f"""
             {{P}} {noun} isn't {{old}} anymore, it's {{v}}.

@@ -23,6 +23,18 @@ def _kin(key: str, pool: str, word: str) -> Attribute:
             {{S}} get{{s}} along well with {{his}} {word} {{v}}.
             {{S}} wrote a letter to {{v}}, {{his}} {word}.
             When {{S}} need{{s}} help, {{he}} call{{s}} {{his}} {word} {{v}}.
+            Meet {{v}}, {{P}} {word}.
+            The {word} {{S}} keep{{s}} talking about is {{v}}.
+            Everyone at the party met {{P}} {word}, whose name is {{v}}.
+            If somebody called {{v}} rings, that's {{P}} {word}.
+            On {{P}} phone, {{his}} {word} is saved as {{v}}.
+            It was {{v}}, {{P}} {word}, who drove {{O}} home.
+            {{v}} has been {{P}} {word} for years.
+            Next to {{O}} in that picture stands {{his}} {word} {{v}}.
+            Nobody makes {{O}} laugh like {{his}} {word}, {{v}}.
+            A parcel arrived for {{v}}, {{P}} {word}.
+            You can write {{v}} wherever someone asks for {{P}} {word}.
+            {{S}} share{{s}} a birthday with {{v}}, {{his}} {word}.
         """,
         tell_held=f"""
             {{P}} {word} goes by {{v}}.
@@ -38,6 +50,18 @@ def _kin(key: str, pool: str, word: str) -> Attribute:
             What is {{P}} {word} called?
             Who is {{P}} {word}?
             Do you remember the name of {{P}} {word}?
+            {{P}} {word}, what was the name again?
+            I can't recall what {{P}} {word} is called, can you?
+            Give me the name of {{P}} {word}.
+            I'm writing a card to {{P}} {word}. Which name goes on the envelope?
+            Did I mention what {{P}} {word}'s name is?
+            By what name should I greet {{P}} {word}?
+            Someone asks who {{P}} {word} is. What do I say?
+            State the name of {{P}} {word}.
+            Remind me, who was {{P}} {word}?
+            Under which name is {{P}} {word} saved on the phone?
+            I have to introduce {{P}} {word} and the name escapes me.
+            Have I ever told you {{P}} {word}'s name?
         """,
         ask_held=f"""
             Which name does {{P}} {word} have?
@@ -53,6 +77,10 @@ def _kin(key: str, pool: str, word: str) -> Attribute:
             Sorry, {{P}} {word}'s name is {{v}}, not {{old}}.
             Actually, {{P}} {word} is called {{v}}.
             I said {{old}}, but {{P}} {word}'s name is {{v}}.
+            It isn't {{old}}, {{P}} {word} is called {{v}}.
+            I mixed it up earlier, {{P}} {word} is {{v}}.
+            Not {{old}} but {{v}} is the name of {{P}} {word}.
+            Please correct the name of {{P}} {word} to {{v}}.
         """,
         change_held=f"""
             Correction: {{P}} {word} goes by {{v}}, not {{old}}.

@@ -40,6 +40,15 @@ def _favourite(
             If {{S}} could keep only one kind of {noun}, it would be {{v}}.
             {{S}} rank{{s}} {{v}} above any other {noun}.
             With {topic}, {{S}} always put{{s}} {{v}} first.
+            When someone mentions {topic}, {{S}} think{{s}} of {{v}} at once.
+            Ask {{O}} about {topic} and {{he}} will say {{v}}.
+            The {noun} closest to {{P}} heart {verb} {{v}}.
+            {{v}} {verb} the {noun} {{S}} would pick out of a hundred.
+            {{S}} take{{s}} {{v}} over any other {noun}.
+            Everybody knows that {{P}} favourite {noun} {verb} {{v}}.
+            {{S}} made up {{his}} mind about {topic} long ago, it's {{v}}.
+            On a list about {topic}, {{S}} would write {{v}} at the very top.
+            {{S}} voted for {{v}} as the best {noun}.
             {tell}
         """,
         tell_held=f"""
@@ -53,6 +62,20 @@ def _favourite(
             Tell me, what {verb} {{P}} favorite {noun}?
             Which {noun} {{do}} {{S}} like best?
             Do you remember {{P}} favourite {noun}?
+            Which {noun} {verb} closest to {{P}} heart?
+            When it comes to {topic}, what {{do}} {{S}} like most?
+            I can't recall which {noun} {{S}} prefer{{s}}, can you?
+            Name the {noun} {{S}} love{{s}} most.
+            If {{S}} could choose any {noun}, what would it be?
+            A survey asks about {{P}} taste in {topic}. What do I enter?
+            Did I mention which {noun} {{S}} like{{s}} best?
+            With {topic}, what comes first for {{O}}?
+            Say which {noun} {{S}} would never give up.
+            Which {noun} would {{S}} pick out of a hundred?
+            Which {noun} {{do}} {{S}} rank highest?
+            Have I told you about the {noun} {{S}} love{{s}}?
+            Remind me which {noun} {{S}} enjoy{{s}} most.
+            {{P}} favourite {noun}, what was that again?
             {ask}
         """,
         ask_held=f"""
@@ -70,6 +93,8 @@ def _favourite(
             {{S}} {{dont}} like {{old}} anymore, {{his}} favourite {noun} {verb} {{v}} now.
             Actually, {{P}} favourite {noun} {verb} {{v}}.
             {{S}} {{be}} over {{old}}, the best {noun} {verb} {{v}}.
+            Forget {{old}}, {{P}} favourite {noun} {verb} {{v}} these days.
+            {{v}} took the place of {{old}} as {{P}} favourite {noun}.
         """,
         change_held=f"""
             {{S}} changed {{his}} mind: {{v}} {verb} the best {noun}.
@@ -91,6 +116,9 @@ TASTES = (
             {S} could eat {v} every day.
             {S} can't get enough of {v}.
             On Sundays {S} always cook{s} {v}.
+            A plate of {v} makes {P} day.
+            At any restaurant {S} look{s} for {v} on the menu.
+            For {P} birthday {S} always get{s} {v}.
         """,
         tell_held="""
             {S} {be} crazy about {v}.
@@ -98,6 +126,9 @@ TASTES = (
         """,
         ask="""
             What {do} {S} like to eat most?
+            Which meal makes {O} happy?
+            What would {S} eat every day, given the chance?
+            What should be cooking when {S} come{s} home?
             Which dish {do} {S} love?
         """,
         ask_held="""
@@ -124,6 +155,9 @@ TASTES = (
             {S} always order{s} {v}.
             {S} love{s} drinking {v}.
             {S} need{s} {v} to start the day.
+            There is always some {v} in {P} glass.
+            In a bar {S} ask{s} for {v} without looking at the menu.
+            Nothing quenches {P} thirst like {v}.
         """,
         tell_held="""
             {S} will never say no to {v}.
@@ -131,6 +165,9 @@ TASTES = (
         """,
         ask="""
             What {do} {S} like to drink?
+            What {do} {S} usually order in a bar?
+            What should be in {P} glass?
+            The waiter asks what {S} would like to drink. What's the answer?
         """,
         ask_held="""
             What drink should I bring for {O}?
@@ -153,6 +190,9 @@ TASTES = (
             {S} painted {his} room {v} because it's {his} favourite.
             {S} wear{s} {v} all the time, {he} love{s} that colour.
             {S} really love{s} the colour {v}.
+            Half of {P} clothes are {v}, the colour {he} love{s}.
+            Whatever {S} buy{s}, it should be {v}.
+            {P} eyes light up when {he} see{s} something {v}.
         """,
         tell_held="""
             {S} adore{s} the colour {v}.
@@ -160,6 +200,9 @@ TASTES = (
         """,
         ask="""
             What colour {do} {S} love?
+            In which colour would {S} paint everything?
+            Which shade {do} {S} wear most gladly?
+            {P} new bike can have any colour. Which should it be?
         """,
         ask_held="""
             Which color {do} {S} prefer?
@@ -182,6 +225,9 @@ TASTES = (
             {S} listen{s} to {v} all day.
             {S} love{s} {v}.
             {S} grew up with {v} and still listen{s} to it.
+            {P} headphones play {v} from morning to night.
+            {S} never miss{es} a concert with {v}.
+            Put on some {v} and {S} will start to dance.
         """,
         tell_held="""
             {S} {be} a big fan of {v}.
@@ -189,6 +235,9 @@ TASTES = (
         """,
         ask="""
             What music {do} {S} listen to?
+            What comes out of {P} headphones?
+            Which kind of music makes {O} dance?
+            What should the band play for {O}?
         """,
         ask_held="""
             What kind of music {be} {S} into?
@@ -211,6 +260,9 @@ TASTES = (
             {S} {have} watched {v} twenty times.
             The movie {S} like{s} most is {v}.
             {S} weep{s} every time {he} watch{es} {v}.
+            {S} know{s} every line of {v}, {his} favourite movie.
+            A poster of {v} hangs over {P} bed, {he} love{s} that film.
+            On rainy evenings {S} put{s} on {v} once more.
         """,
         tell_held="""
             {S} never get{s} tired of watching {v}.
@@ -218,6 +270,9 @@ TASTES = (
         """,
         ask="""
             Which movie {do} {S} love?
+            Which movie {have} {S} watched again and again?
+            What film should be on when {S} come{s} over?
+            Which picture would {S} show to everyone?
             What's {P} favourite movie?
         """,
         ask_held="""
@@ -241,6 +296,9 @@ TASTES = (
             {S} {have} read {v} three times.
             The novel {S} love{s} most is {v}.
             {S} always take{s} {v} along on trips.
+            {v} lies on {P} bedside table, the book {he} love{s}.
+            {S} give{s} everyone a copy of {v}, {his} favourite novel.
+            On a desert island {S} would read {v}.
         """,
         tell_held="""
             {S} keep{s} rereading {v}.
@@ -248,6 +306,9 @@ TASTES = (
         """,
         ask="""
             Which novel {do} {S} love?
+            Which book {have} {S} read again and again?
+            What {do} {S} read on a desert island?
+            Which title belongs on {P} bedside table?
         """,
         ask_held="""
             What novel {do} {S} like best?
@@ -263,6 +324,9 @@ TASTES = (
             {S} buy{s} {v} every week, {his} favourite fruit.
             {S} love{s} fresh {v} in the morning.
             {S} put{s} {v} in every fruit salad.
+            At the market {S} always come{s} back with {v}.
+            {P} basket is full of {v}, the fruit {he} love{s}.
+            For dessert {S} want{s} nothing but {v}.
         """,
         tell_held="""
             {S} {be} always snacking on {v}.
@@ -270,6 +334,9 @@ TASTES = (
         """,
         ask="""
             What fruit {do} {S} enjoy?
+            What should I bring {O} from the market, as fruit goes?
+            Which fruit {do} {S} want for dessert?
+            What belongs in {P} fruit basket?
         """,
         ask_held="""
             Which fruit should I buy for {O}?
@@ -292,6 +359,9 @@ TASTES = (
             {S} always {have} {v} on the table.
             {S} love{s} getting {v}.
             {P} garden is full of {v}, {he} love{s} them.
+            A bunch of {v} always cheers {O} up.
+            {S} planted {v} all along the fence, since {he} love{s} them.
+            At the florist's {S} ask{s} for {v}.
         """,
         tell_held="""
             {S} smile{s} whenever {he} see{s} {v}.
@@ -299,6 +369,9 @@ TASTES = (
         """,
         ask="""
             Which flowers {do} {S} love?
+            What should be in a bouquet for {O}?
+            Which flowers would cheer {O} up?
+            What {do} {S} ask for at the florist's?
         """,
         ask_held="""
             What flowers make {O} happy?
@@ -320,6 +393,9 @@ TASTES = (
             {S} feel{s} best in {v}.
             {S} wait{s} for {v} all year long.
             Nothing makes {O} as happy as {v}.
+            For {O} the year could be {v} all the time.
+            {S} always take{s} {his} holidays in {v}, {his} favourite time of year.
+            The best part of the year, for {O}, is {v}.
         """,
         tell_held="""
             {S} come{s} alive in {v}.
@@ -327,6 +403,9 @@ TASTES = (
         """,
         ask="""
             What time of year {do} {S} love?
+            When in the year {be} {S} happiest?
+            Which part of the year {do} {S} wait for?
+            What time of year should never end for {O}?
         """,
         ask_held="""
             Which time of year {do} {S} like best?
@@ -341,6 +420,9 @@ TASTES = (
             {S} always put{s} {v} on {his} pizza.
             {S} want{s} {v} on every pizza.
             A pizza without {v} is nothing to {O}.
+            {P} pizza comes with {v}, every single time.
+            Whoever orders pizza for {O} must not forget the {v}.
+            Extra {v} on the pizza is what {S} ask{s} for.
         """,
         tell_held="""
             {S} never eat{s} pizza without {v}.
@@ -348,6 +430,9 @@ TASTES = (
         """,
         ask="""
             What {do} {S} like on {his} pizza?
+            What has to be on a pizza for {O}?
+            I'm ordering pizza for {O}. What goes on top?
+            What must not be missing on {P} pizza?
         """,
         ask_held="""
             What should be on {P} pizza?
