@@ -33,6 +33,7 @@ from dmem_agents.errors import (
     ModelLoadError as ModelLoadError,
     StateConflictError as StateConflictError,
     StateCorruptError as StateCorruptError,
+    StateDeletedError as StateDeletedError,
     StateError as StateError,
     StateMismatchError as StateMismatchError,
     StoreConnectionError as StoreConnectionError,

@@ -38,7 +38,7 @@ class AgentMemory:
         return self._session.info(self.agent_id)
 
     def forget(self) -> bool:
-        """Delete everything stored of the agent; a running turn of it will fail with `StateConflictError`.
+        """Delete everything stored of the agent; a running turn of it fails, and is not repeated.
 
         Returns:
             Whether there was anything.

@@ -18,6 +18,7 @@ Each error also inherits the built-in that fits it, so `except ValueError` keeps
     ├── StoreError (RuntimeError)           the store could not do its work
     │   ├── StoreConnectionError (ConnectionError)   it can't be reached
     │   ├── StateConflictError              somebody else committed first: nothing was written
+    │   │   ├── StateDeletedError           what the commit goes on from was deleted: nothing was written
     │   │   └── LeaseLostError              the lease of this commit holds no more: nothing was written
     │   ├── CommitUnknownError              whether a repeated commit was applied can't be told any more
     │   └── LeaseTimeoutError (TimeoutError)         another turn of this agent is still running
@@ -92,6 +93,10 @@ class StoreConnectionError(StoreError, ConnectionError):
 
 class StateConflictError(StoreError):
     """Somebody else committed first; nothing was written."""
+
+
+class StateDeletedError(StateConflictError):
+    """The record that a commit goes on from was deleted (or lost in a failover) meanwhile; nothing was written."""
 
 
 class LeaseLostError(StateConflictError):

@@ -115,6 +115,17 @@ def test_a_snapshot_brings_the_memory_back_as_one_more_version(llm: ChatModelSet
     assert (bob.version, bob.head == before) == (1, True)
 
 
+def test_a_snapshot_repairs_a_damaged_memory(llm: ChatModelSettings) -> None:
+    alice, store = llm.for_agent("alice"), llm._memory_session().store
+    alice.remember("I sail.")
+    before, snapshot = head(llm, "alice"), alice.memory.snapshot()
+    store.commit("alice", b"damaged", expected=store.load("alice"))
+    with pytest.raises(StateCorruptError):
+        alice.memory.info()
+    assert alice.memory.restore(snapshot).version == 3
+    assert head(llm, "alice") == before
+
+
 def test_a_snapshot_of_nobody_a_damaged_one_and_one_of_another_model_are_refused(llm: ChatModelSettings) -> None:
     alice = llm.for_agent("alice")
     with pytest.raises(AgentIdError, match="alice"):

@@ -121,6 +121,7 @@ def drive(
 ) -> Generator[ReplyChunk]:
     """Carry out a turn in this thread; gives its chunks as they come."""
     step = partial(turn.send, None)
+    opened: StateStore | None = None
     while True:
         try:
             command = step()
@@ -134,7 +135,8 @@ def drive(
                 case LoadRuntime():
                     result = runtime()
                 case CallStore(call):
-                    result = call(store())
+                    opened = opened or store()  # one for the turn: a closed session must not keep the lease from it
+                    result = call(opened)
                 case Compute(call):
                     result = call()
                 case Sleep(seconds):

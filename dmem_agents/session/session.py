@@ -72,7 +72,8 @@ class MemorySession:
             StateMismatchError: the agent's state was written under another model or adapter.
             StateCorruptError: the stored record is damaged.
             LeaseTimeoutError: another turn of this agent runs for too long.
-            StateConflictError: somebody else changed the record meanwhile; repeat the turn.
+            StateConflictError: somebody else changed the record meanwhile; repeat the turn. It is a
+                `StateDeletedError` when they deleted it.
             TurnTimeoutError: it took longer than `timeout_seconds`.
             EngineError: the model failed.
             StoreError: the store can't be reached or did not do its work. When it was lost after the commit was sent,
@@ -141,7 +142,9 @@ class MemorySession:
         )
 
     def forget(self, agent_id: str) -> bool:
-        """Delete everything stored of an agent; a running turn of it will fail with `StateConflictError`.
+        """Delete everything stored of an agent.
+
+        A running turn of it will fail with `StateDeletedError`, its first one with `LeaseLostError`.
 
         Returns:
             Whether there was anything.
@@ -165,7 +168,10 @@ class MemorySession:
             StateConflictError: a turn was committed meanwhile; nothing was written.
         """
         record = decode_record(exported_record(snapshot), agent_id=check_agent_id(agent_id))
-        existing = self.info(agent_id)
+        try:
+            existing = self.info(agent_id)
+        except StateCorruptError:  # a snapshot is what repairs it
+            existing = None
         if existing is not None:
             require_fingerprint(record, existing.fingerprint, agent_id=agent_id)
         import_agent(self.store, snapshot, agent_id=agent_id, replace=True)

@@ -23,6 +23,7 @@ from dmem_agents.errors import (
     LeaseLostError,
     StateConflictError,
     StateCorruptError,
+    StateDeletedError,
     StoreError,
 )
 from dmem_agents.store.procedures import forking, perform, perform_async, restoring
@@ -101,6 +102,7 @@ class StateStore(ABC):
 
         Raises:
             StateConflictError: the stored record is not the expected one. Nothing was written.
+            StateDeletedError: there is none any more, or a newer life's. Nothing was written.
             CommitUnknownError: so many others committed since that a repetition would not be recognised any more.
             LeaseLostError: the lease of `fence` ran out, or went to another owner. Nothing was written.
             StateCorruptError: `data` is too large. Nothing was written.
@@ -307,7 +309,7 @@ def check_lease(owner: str, ttl_seconds: float) -> None:
 
 
 def conflict(agent_id: str, expected: StoredRecord | None, found_version: int | None) -> StateConflictError:
-    """The error for a commit that came too late.
+    """The error for a commit that came too late: after another, or after the record was deleted.
 
     Args:
         agent_id: whose record.
@@ -318,7 +320,8 @@ def conflict(agent_id: str, expected: StoredRecord | None, found_version: int | 
     found = "none" if found_version is None else f"version {found_version}"
     if expected is not None and found_version == expected.version:
         found += " of another history (deleted and created again, or its server lost commits in a failover)"
-    return StateConflictError(
+    deleted = expected is not None and (found_version is None or found_version <= expected.version)
+    return (StateDeletedError if deleted else StateConflictError)(
         f"Expected {wanted} of agent {agent_id!r}, found {found}: somebody else committed or deleted it "
         "since it was loaded. Nothing was written. Load the record and repeat the turn."
     )

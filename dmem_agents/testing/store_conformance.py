@@ -30,6 +30,7 @@ from dmem_agents.errors import (
     ConfigError,
     StateConflictError,
     StateCorruptError,
+    StateDeletedError,
     StateError,
     StoreError,
 )
@@ -93,7 +94,7 @@ class StoreConformance(LeaseConformance):
         with self.open_store() as store:
             record = store.commit("a", b"1", expected=None)
             store.delete("a")
-            with refused(StateConflictError, "'a'", "none"):
+            with refused(StateDeletedError, "'a'", "none"):
                 store.commit("a", b"2", expected=record)
             assert store.load("a") is None
             assert list(store.list_agents()) == []
@@ -104,7 +105,7 @@ class StoreConformance(LeaseConformance):
             store.delete("a")
             new = store.commit("a", b"same", expected=None)
             assert new.version == old.version
-            with refused(StateConflictError, "'a'", "created again"):
+            with refused(StateDeletedError, "'a'", "created again"):
                 store.commit("a", b"of the stale writer", expected=old)
             assert store.load("a") == new
 

@@ -356,6 +356,7 @@ def test_closing_ends_a_running_turn_without_a_commit(
     with pytest.raises(EngineClosedError):
         list(chunks)
     assert store.load("a") is None
+    assert store.acquire_lease("a", "the next turn", ttl_seconds=1) is not None
 
 
 def test_a_store_given_as_an_object_stays_open_and_one_named_by_url_is_closed(

@@ -17,6 +17,7 @@ from dmem_agents.errors import (
     MessageError,
     StateConflictError,
     StateCorruptError,
+    StateDeletedError,
     StateError,
     StateMismatchError,
     StoreConnectionError,
@@ -143,7 +144,7 @@ def test_an_agent_forgotten_during_its_turn_stays_forgotten(
     chunks = session.stream([user("Who is Tom?")], agent_id="a", options=options())
     next(chunks)
     assert session.forget("a")
-    with pytest.raises(StateConflictError):
+    with pytest.raises(StateDeletedError):
         list(chunks)
     assert session.info("a") is None
     assert not session.forget("a")

@@ -23,8 +23,15 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, NonNegativeInt
 
-from dmem_agents import ChatModelSettings, ConfigError, Message, StateConflictError
-from langchain_dmem.conversion import to_chat_result, to_chunk, to_messages
+from dmem_agents import (
+    ChatModelSettings,
+    ConfigError,
+    LeaseLostError,
+    Message,
+    StateConflictError,
+    StateDeletedError,
+)
+from langchain_dmem.conversion import to_chat_result, to_chunks, to_messages
 from langchain_dmem.structured import (
     calls_parser,
     json_schema_format,
@@ -71,8 +78,8 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
     streaming: bool = False
     """True has `invoke` generate as `stream` does, so that callbacks see each token."""
     max_retries: NonNegativeInt = 2
-    """How often `invoke` repeats a turn that another process's commit came before (`StateConflictError`). Streams are
-    not repeated: their text has gone out."""
+    """How often `invoke` repeats a turn that another process's commit came before (`StateConflictError`). Not where the
+    agent was forgotten meanwhile: it stays forgotten. Streams are not repeated: their text has gone out."""
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         """One turn. `kwargs` override the model's arguments for this call; `agent_id` says whose it is."""
@@ -87,7 +94,7 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[AIMessageChunk]:
-        """One turn, piece by piece. The agent is settled now; a stream left before its end stores nothing."""
+        """One turn, piece by piece. Whoever is its agent by now stays it; left before its end it stores nothing."""
         return super().stream(input, config, **self._told_by(config, kwargs))
 
     def astream(
@@ -103,6 +110,11 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
     def astream_events(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """`stream_events` for asyncio."""
         return super().astream_events(input, config, **self._told_by(config, kwargs))
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The backbone's ids of a text, which LangChain's counts (`trim_messages(token_counter=llm)`) are made of."""
+        custom = self.custom_get_token_ids
+        return self._memory_session().encode(text) if custom is None else custom(text)
 
     def for_agent(self, agent_id: str) -> Self:
         """The same model bound to an agent; engine, store and every other argument are shared.
@@ -230,7 +242,7 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         turn = llm._memory_session().stream(to_messages(messages), agent_id=agent_id, options=options)
         with closing(turn) as chunks:
             for chunk in chunks:
-                yield to_chunk(chunk, model_name=llm._model_name())
+                yield from to_chunks(chunk, model_name=llm._model_name())
 
     async def _astream(
         self,
@@ -243,7 +255,8 @@ class DeltaMemLLM(ChatModelSettings, BaseChatModel):
         turn = llm._memory_session().astream(to_messages(messages), agent_id=agent_id, options=options)
         async with aclosing(turn) as chunks:
             async for chunk in chunks:
-                yield to_chunk(chunk, model_name=llm._model_name())
+                for piece in to_chunks(chunk, model_name=llm._model_name()):
+                    yield piece
 
     def _told_by(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> dict[str, Any]:
         """`kwargs` with what `config` says of the agent; LangChain shows `_generate` no `configurable`."""
@@ -337,9 +350,11 @@ ChatDeltaMem = DeltaMemLLM
 
 @contextmanager
 def _until_none(left: int) -> Iterator[None]:
-    """Let a turn that came too late be tried again while there are tries left."""
+    """Let a turn that came too late be tried again while there are tries left, unless its agent was forgotten."""
     try:
         yield
+    except (StateDeletedError, LeaseLostError):  # forgetting an agent ends its lease too
+        raise
     except StateConflictError:
         if left == 0:
             raise

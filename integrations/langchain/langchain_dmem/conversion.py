@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import (
@@ -43,7 +43,7 @@ _ROLES: dict[str, Role] = {
 }
 # Parts of an assistant's content that say nothing to show: its calls stand in `tool_calls` as well, and chat
 # templates leave earlier thoughts out.
-_CALL_PARTS = frozenset({"tool_call", "tool_call_chunk", "tool_use", "function_call"})
+_CALL_PARTS = frozenset({"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "function_call"})
 _SILENT_PARTS = _CALL_PARTS | {"reasoning", "thinking", "redacted_thinking"}
 
 
@@ -69,18 +69,24 @@ def to_chat_result(reply: Reply, *, model_name: str) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def to_chunk(chunk: ReplyChunk, *, model_name: str) -> ChatGenerationChunk:
-    """A piece of an answer; the last one carries calls, usage, metadata and `chunk_position="last"`."""
+def to_chunks(chunk: ReplyChunk, *, model_name: str) -> Iterator[ChatGenerationChunk]:
+    """A piece of an answer; the very last carries usage, metadata and `chunk_position="last"`, after the calls.
+
+    LangChain's content blocks of a last chunk leave invalid calls out.
+    """
+    if chunk.text or chunk.reply is None:
+        yield ChatGenerationChunk(message=AIMessageChunk(content=chunk.text))
     if chunk.reply is None:
-        return ChatGenerationChunk(message=AIMessageChunk(content=chunk.text))
-    message = AIMessageChunk(
-        content=chunk.text,
-        tool_call_chunks=_call_chunks(chunk.reply),
+        return
+    if calls := _call_chunks(chunk.reply):
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=calls))
+    end = AIMessageChunk(
+        content="",
         usage_metadata=_usage(chunk.reply),
         response_metadata=_response_metadata(chunk.reply, model_name),
         chunk_position="last",
     )
-    return ChatGenerationChunk(message=message)
+    yield ChatGenerationChunk(message=end)
 
 
 def _invalid_calls(reply: Reply) -> list[InvalidToolCall]:

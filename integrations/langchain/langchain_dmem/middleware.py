@@ -34,7 +34,7 @@ class AgentMark(TypedDict):
     absorbed_id: str
     """Id of the last message that was absorbed."""
     incarnation: NotRequired[str]
-    """Which life of the memory that was (`AgentInfo.incarnation`); empty or absent: not known, as in its first turn."""
+    """Which life of the memory that was (`AgentInfo.incarnation`); empty or absent: not known."""
 
 
 def merge_agents(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -118,7 +118,9 @@ class DeltaMemMiddleware(AgentMiddleware[DeltaMemState, Any, Any]):
                 if search.sees(checkpoint):
                     break
         fits = search.target is None or _restore(call, search.target)
-        return _marked(call, found, handler(_request(request, call, whole=not fits)))
+        response = handler(_request(request, call, whole=not fits))
+        # Of a memory that there was not before, this call's turn may be the beginning: it has a name from now on.
+        return _marked(call, found or (_stored(call) if call.saver else None), response)
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
@@ -134,7 +136,10 @@ class DeltaMemMiddleware(AgentMiddleware[DeltaMemState, Any, Any]):
                 if search.sees(checkpoint):
                     break
         fits = search.target is None or await asyncio.to_thread(_restore, call, search.target)
-        return _marked(call, found, await handler(_request(request, call, whole=not fits)))
+        response = await handler(_request(request, call, whole=not fits))
+        if found is None and call.saver:
+            found = await asyncio.to_thread(_stored, call)
+        return _marked(call, found, response)
 
     def _call(self, request: ModelRequest[Any]) -> _Call | None:
         """What this call is about; None when it is not ours or has no agent."""
@@ -246,11 +251,12 @@ def _marked(
     facts = {} if answer is None else answer.response_metadata
     if answer is None or not facts.get("dmem_absorbed_messages"):
         return response
-    version = facts["dmem_version"]
+    version, life = facts["dmem_version"], found.incarnation if found else ""
+    goes_on = call.mark is not None and call.incarnation in ("", life)
     mark = AgentMark(
-        first=version - 1 if call.mark is None else call.mark["first"],
+        first=call.mark["first"] if call.mark is not None and goes_on else version - 1,
         absorbed_id=answer.id or "",
-        incarnation=found.incarnation if found else "",
+        incarnation=life,
     )
     update = {"dmem_version": {call.agent_id: version}, "dmem_marks": {call.agent_id: mark}}
     return ExtendedModelResponse(model_response=response, command=Command(update=update))

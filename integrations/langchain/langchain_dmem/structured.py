@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.outputs import Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -54,11 +57,32 @@ def calls_parser(schema: Any) -> BaseOutputParser[Any]:
     return JsonOutputKeyToolsParser(key_name=schema_function(schema)["name"], first_tool_only=True)
 
 
+class _WholeJsonParser(JsonOutputParser):
+    """Reads JSON that is all there: LangChain's own parser closes what was cut off, and gives a part for the whole."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """The object; of a stream's pieces (`partial`) what there is of it so far."""
+        if not partial:
+            try:
+                json.loads(result[0].text)
+            except ValueError as error:
+                text = result[0].text
+                raise OutputParserException(
+                    f"Expected whole JSON; the answer ends within it: {text!r}. Allow more tokens (max_tokens).",
+                    llm_output=text,
+                ) from error
+        return super().parse_result(result, partial=partial)
+
+
+class _WholePydanticParser(_WholeJsonParser, PydanticOutputParser[Any]):
+    """The same for an object of a pydantic class."""
+
+
 def text_parser(schema: Any) -> BaseOutputParser[Any]:
     """Reads an answer that is JSON."""
     if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return PydanticOutputParser(pydantic_object=schema)
-    return JsonOutputParser()
+        return _WholePydanticParser(pydantic_object=schema)
+    return _WholeJsonParser()
 
 
 def parsed_by(llm: Runnable[Any, Any], parser: BaseOutputParser[Any], *, include_raw: bool) -> Runnable[Any, Any]:

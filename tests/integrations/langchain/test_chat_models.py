@@ -10,7 +10,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, trim_messages
 from langchain_core.runnables import ConfigurableField, RunnableConfig, RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
 
@@ -232,6 +232,16 @@ def test_the_hubs_key_is_a_secret_everywhere() -> None:
         "very_secret"
         not in f"{llm!r} {llm.model_dump()} {llm._serialized} {llm.asdict()} {llm._memory_session().config!r}"
     )
+
+
+def test_tokens_are_counted_as_the_model_counts_them(tiny: dict[str, Any]) -> None:
+    llm = DeltaMemLLM(**tiny)
+    session, text = llm._memory_session(), "My cat is called Tom."
+    assert llm.get_token_ids(text) == session.encode(text)
+    history = [HumanMessage(f"{text} {number}") for number in range(5)]
+    kept = trim_messages(history, token_counter=llm, max_tokens=2 * len(session.encode(f"Human: {text} 4")))
+    assert kept == history[-2:]
+    assert DeltaMemLLM(**tiny, custom_get_token_ids=lambda _: [1, 2]).get_num_tokens(text) == 2
 
 
 class ConflictingSession:

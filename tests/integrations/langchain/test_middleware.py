@@ -158,6 +158,28 @@ def test_after_forgetting_a_thread_goes_on_without_what_was_forgotten(
     assert info(traveller, "alice").head == info(traveller, "straight").head
 
 
+@pytest.mark.parametrize("thread", ["t", "other"])
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_checkpoint_of_a_forgotten_memory_takes_the_new_one_as_it_is(
+    thread: str, waits: bool, traveller: DeltaMemLLM, of_thread: Any
+) -> None:
+    graph = graph_of(traveller, InMemorySaver(), tools=())
+
+    async def tell(text: str, config: Any) -> None:
+        turn = {"messages": [HumanMessage(text)]}
+        _ = await graph.ainvoke(turn, config) if waits else graph.invoke(turn, config)
+
+    await tell("I sail.", of_thread("t"))
+    assert traveller._memory_session().forget("alice")
+    for text in ("I swim.", "I run."):
+        await tell(text, of_thread(thread))
+    await tell("I dive.", after_turn(graph, of_thread("t"), 1))
+    straight = graph_of(traveller, InMemorySaver(), agent_id="straight", tools=())
+    for text in ("I swim.", "I run.", "I dive."):
+        say(straight, text, of_thread("straight"))
+    assert info(traveller, "alice").head == info(traveller, "straight").head
+
+
 def test_an_interrupted_turn_goes_on_as_if_it_had_not_been(traveller: DeltaMemLLM, of_thread: Any) -> None:
     graph = graph_of(traveller, InMemorySaver(), tools=[approved])
     waiting = graph.invoke({"messages": [HumanMessage("Is it raining?")]}, of_thread("t"))

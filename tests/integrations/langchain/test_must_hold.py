@@ -21,7 +21,9 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphRecursionError
 
-from dmem_agents import agent
+from dmem_agents import LeaseLostError, StateDeletedError, agent
+from dmem_agents.store import InMemoryStateStore
+from dmem_agents.store.base import StoredRecord
 from langchain_dmem import DeltaMemLLM, DeltaMemMiddleware
 
 
@@ -50,6 +52,32 @@ def stored(llm: DeltaMemLLM, agent_id: str = "alice") -> tuple[int, Any]:
 
 def for_alice(**more: Any) -> Any:
     return {"configurable": {"agent_id": "alice", "thread_id": "t"}, **more}
+
+
+class ForgottenDuringCommit(InMemoryStateStore):
+    """Somebody has the agent forgotten just before a turn commits."""
+
+    armed = False
+
+    def commit(self, agent_id: str, data: bytes, **more: Any) -> StoredRecord:
+        if self.armed:
+            self.armed = False
+            self.delete(agent_id)
+        return super().commit(agent_id, data, **more)
+
+
+@pytest.mark.parametrize("first_turn", [True, False])
+def test_an_agent_forgotten_during_its_turn_is_not_brought_back_by_repeating_it(
+    tiny: dict[str, Any], first_turn: bool
+) -> None:
+    llm = DeltaMemLLM(**{**tiny, "store": (store := ForgottenDuringCommit()), "max_retries": 2})
+    if not first_turn:
+        llm.invoke("Hello.", agent_id="alice")
+    store.armed = True
+    with pytest.raises(LeaseLostError if first_turn else StateDeletedError):
+        llm.invoke("My secret is blue.", agent_id="alice")
+    assert not store.armed
+    assert stored(llm) == (0, None)
 
 
 # Batches and concurrent runs

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 
 import pytest
 from langchain.agents import create_agent
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
@@ -34,6 +35,18 @@ class Mood(BaseModel):
     """How it went."""
 
     mood: Literal["good", "bad"]
+
+
+class Noted(BaseModel):
+    """What was noted."""
+
+    text: str
+
+
+class NotedDict(TypedDict):
+    """What was noted."""
+
+    text: str
 
 
 class MoodV1(BaseModelV1):
@@ -113,6 +126,14 @@ def test_a_call_that_is_cut_off_is_invalid_and_never_run(llm: DeltaMemLLM, strea
     assert answer.response_metadata["finish_reason"] == "length"
 
 
+def test_the_event_stream_says_that_a_call_was_cut_off(llm: DeltaMemLLM) -> None:
+    forced = llm.bind_tools([note], tool_choice="note", max_tokens=30)
+    answer = forced.stream_events("Hi", version="v3").output
+    assert (answer.tool_calls, answer.response_metadata["finish_reason"]) == ([], "length")
+    assert answer.invalid_tool_calls[0]["name"] == "note"
+    assert to_messages([answer])[0].role == "assistant"
+
+
 def test_a_call_keeps_its_digest_on_the_way_through_a_message(llm: DeltaMemLLM) -> None:
     session = llm._memory_session()
     answer = llm.bind_tools([weather], tool_choice="any").invoke("Hi", agent_id="a")
@@ -161,6 +182,15 @@ def test_structured_output_with_its_raw_message_reports_what_could_not_be_parsed
     cut = llm.with_structured_output(Mood, include_raw=True, max_tokens=3).invoke("Hi")
     assert (cut["parsed"], cut["raw"].response_metadata["finish_reason"]) == (None, "length")
     assert cut["parsing_error"] is not None
+
+
+@pytest.mark.parametrize("schema", [Noted, NotedDict])
+def test_a_cut_answer_is_no_whole_object(llm: DeltaMemLLM, schema: Any) -> None:
+    cut = llm.with_structured_output(schema, max_tokens=20)
+    with pytest.raises(OutputParserException, match="max_tokens"):
+        cut.invoke("Hi")
+    pieces = [piece if isinstance(piece, dict) else piece.model_dump() for piece in cut.stream("Hi")]
+    assert isinstance(pieces[-1]["text"], str)
 
 
 def test_an_answer_keeps_to_a_response_format(llm: DeltaMemLLM) -> None:
