@@ -56,7 +56,8 @@ def recall(
     from dmem_agents.train.data import AgentLife
     from dmem_agents.train.data.cells import CELLS
 
-    chosen = _chosen("cell", cells, {cell.name: cell for cell in CELLS})
+    # What training shows is seen: its split has no unseen values.
+    chosen = _chosen("cell", cells, {c.name: c for c in CELLS if not (c.unseen_value and split == "train")})
     compared = _chosen("control", controls, {name: name for name in CONTROLS})
     life = AgentLife(split=split)  # type: ignore[arg-type]  # it checks the name itself
     loaded = _load(model, adapter, dtype, device)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +42,9 @@ def train(
     if data is not None:
         plan = dataclasses.replace(plan, data_folder=str(data))
     if smoke:
-        plan, output = _shortened(plan), output / "smoke"  # apart: the real run must not go on from here
+        plan, output = _shortened(plan, device), output / "smoke"  # apart: the real run must not go on from here
+        if os.environ.get("RANK", "0") == "0":
+            shutil.rmtree(output, ignore_errors=True)  # nor does this one from an earlier try
     model, tokenizer = load_for_training(plan, device=device)
     recall = _recall(plan, model, ChatTokenizer(tokenizer))
     callback = CurveCallback(every_steps=plan.evaluate_every_steps, measure_recall=recall)
@@ -48,13 +52,13 @@ def train(
     typer.echo(f"The adapter is in {folder}; its curve in {output / 'curve.png'}. Try it: dmem chat --adapter {folder}")
 
 
-def _shortened(recipe: Recipe) -> Recipe:
+def _shortened(recipe: Recipe, device: str) -> Recipe:
     """One step a stage, on the generated episodes alone: a first try needs no data folder."""
-    import torch
+    from dmem_agents.model.loading import checked_device
 
     stages = tuple(dataclasses.replace(stage, steps=1, real_share=0.0, reply_share=0.0) for stage in recipe.stages)
     # Without a GPU in float32: a CPU without bfloat16 instructions takes several times as long otherwise.
-    bf16 = recipe.optimisation.bf16 and torch.cuda.is_available()
+    bf16 = recipe.optimisation.bf16 and checked_device(device).type != "cpu"
     small = dataclasses.replace(recipe.optimisation, conversations_per_step=2, compile=False, bf16=bf16)
     return dataclasses.replace(
         recipe,

@@ -66,7 +66,7 @@ def load_model(
             not fit. An untrained memory is never attached; training code calls `attach` for that.
         ConfigError: An unknown dtype or a device that is not there.
     """
-    _checked_dtype(dtype), _checked_device(device)  # before anything is fetched
+    _checked_dtype(dtype), checked_device(device)  # before anything is fetched
     memory = _adapter_folder(model, adapter, hub_token)
     backbone, tokenizer = load_backbone(
         model,
@@ -96,7 +96,7 @@ def load_backbone(
         ConfigError: An unknown dtype or a device that is not there.
     """
     checked_dtype = _checked_dtype(dtype)
-    target = _checked_device(device)
+    target = checked_device(device)
     name = EMBEDDED_MODEL_ID if model is None else str(model)
     source = str(embedded_model_folder()) if model is None else _backbone_source(model)
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": False, "token": hub_token}
@@ -128,7 +128,12 @@ def _checked_dtype(dtype: str) -> torch.dtype | str:
     return _DTYPES[dtype]
 
 
-def _checked_device(device: str) -> torch.device:
+def checked_device(device: str) -> torch.device:
+    """The device of that name; "auto" is a CUDA GPU if there is one, else the CPU.
+
+    Raises:
+        ConfigError: a device that this torch can't use.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -42,14 +42,22 @@ class CurriculumDataset(Dataset[Item]):
     Args:
         recipe: stages, seed and batch sizes.
         conversations_per_step: over all devices and accumulated micro-batches.
+
+    Raises:
+        ConfigError: a stage's `life` or the data folder can't be used.
     """
 
     def __init__(self, recipe: Recipe, *, conversations_per_step: int) -> None:
         self.recipe = recipe
         self.conversations_per_step = conversations_per_step
         self._records = ChatRecords.load(recipe.episodes_file) if recipe.episodes_file else None
-        self._real: EpisodeSource | None = None
         self._lives: dict[int, AgentLife] = {}
+        for stage in recipe.stages:  # what can't be used is found now, not when its stage begins
+            self._life(stage)
+        if any(stage.real_share for stage in recipe.stages):
+            _ = self._real
+        if any(stage.reply_share for stage in recipe.stages):
+            _ = self._replies
 
     def __len__(self) -> int:
         return self.recipe.steps * self.conversations_per_step
@@ -77,8 +85,6 @@ class CurriculumDataset(Dataset[Item]):
         if self._records is not None:
             return [self._records.sample(rng)]
         if stage.real_share and rng.random() < stage.real_share:
-            if self._real is None:
-                self._real = real_text(self.recipe.data_folder)
             return [self._real.sample(rng)]
         life = self._life(stage)
         of_step = random.Random(f"{self.recipe.optimisation.seed}/step/{step}")
@@ -89,6 +95,10 @@ class CurriculumDataset(Dataset[Item]):
         if stage.reply_share and of_step.random() < stage.reply_share:
             drawn = dataclasses.replace(drawn, replies=self._replies)
         return list(drawn.conversation(rng))
+
+    @cached_property
+    def _real(self) -> EpisodeSource:
+        return real_text(self.recipe.data_folder)
 
     @cached_property
     def _replies(self) -> tuple[str, ...]:

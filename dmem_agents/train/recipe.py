@@ -133,8 +133,19 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.stages or any(s.steps < 1 for s in self.stages):
             raise ConfigError("Expected at least one [[stages]] table, each with steps ≥ 1.")
-        if self.average_checkpoints < 1:
-            raise ConfigError(f"Expected average_checkpoints ≥ 1; got {self.average_checkpoints}.")
+        for name, least in (
+            ("save_every_steps", 1),
+            ("average_checkpoints", 1),
+            ("evaluate_every_steps", 1),
+            ("evaluate_episodes", 2),
+        ):
+            if (value := getattr(self, name)) < least:
+                raise ConfigError(f"Expected {name} ≥ {least}; got {value}.")
+        if self.objectives.addressing and self.memory.memory_write_granularity != "token":
+            raise ConfigError(
+                "Expected objectives.addressing = 0 where memory_write_granularity is "
+                f"{self.memory.memory_write_granularity!r}: it follows writes token by token, which this memory lacks."
+            )
         reads_data = self.objectives.retention or any(s.real_share or s.reply_share for s in self.stages)
         if reads_data and not self.data_folder:
             raise ConfigError(

@@ -16,13 +16,21 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationConfig, PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.integrations import is_deepspeed_zero3_enabled
 
 from dmem_agents.engine.padding import left_padded
 from dmem_agents.errors import ConfigError, DmemError
 from dmem_agents.model.adapter import load_adapter_tensors, save_adapter
 from dmem_agents.model.attach import DeltaMemModel, attach
-from dmem_agents.model.loading import load_backbone
+from dmem_agents.model.loading import checked_device, load_backbone
 from dmem_agents.tokenization import ChatTokenizer
 from dmem_agents.train.batching import Collator, TrainingBatch
 from dmem_agents.train.compiled import compile_parts
@@ -59,6 +67,14 @@ class EpisodeModel(nn.Module):
         return loss_terms(self.memory_model, batch.to(self.memory_model.device), self.weights)
 
 
+class _OwnIntervals(TrainerCallback):
+    """A run that goes on saves as often as its own recipe says, not as its checkpoint did."""
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, *rest: Any, **kwargs: Any) -> None:
+        """See `TrainerCallback`."""
+        state.save_steps = int(args.save_steps)
+
+
 class AdapterTrainer(Trainer):
     """`Trainer` that computes our objective and saves adapters instead of whole models."""
 
@@ -88,6 +104,19 @@ class AdapterTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         self._memory_model().load_adapter_parameters(load_adapter_tensors(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None or self.is_deepspeed_enabled:
+            super()._load_optimizer_and_scheduler(checkpoint)
+            return
+        # A checkpoint brings the settings it was made by along; a run that goes on goes on by its own recipe.
+        wanted = [{n: v for n, v in group.items() if n != "params"} for group in self.optimizer.param_groups]
+        rates = list(self.lr_scheduler.base_lrs)
+        super()._load_optimizer_and_scheduler(checkpoint)
+        self.lr_scheduler.base_lrs = rates
+        shares = [share(self.lr_scheduler.last_epoch) for share in self.lr_scheduler.lr_lambdas]
+        for group, settings, rate, share in zip(self.optimizer.param_groups, wanted, rates, shares, strict=True):
+            group.update(settings, lr=rate * share)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         output = Path(str(self.args.output_dir))
@@ -140,18 +169,27 @@ def load_for_training(recipe: Recipe, *, device: str = "auto") -> tuple[DeltaMem
 
     Args:
         recipe: backbone, number format, memory and where its weights come from: `start_from`, or the seed.
-        device: "auto" or a torch device.
+        device: "auto" or a kind of torch device; one of several is chosen by CUDA_VISIBLE_DEVICES.
 
     Raises:
         ModelLoadError: the backbone can't be found or opened.
         AdapterError: `start_from` can't be read or doesn't fit the backbone.
         ConfigError: a device that is not there, or a memory that doesn't fit the backbone.
     """
+    target = checked_device(device)
+    if target.index is not None:
+        raise ConfigError(
+            f"Expected a device without a number, since Trainer takes the first that it sees; got {device!r}. Show it "
+            f"that one alone: CUDA_VISIBLE_DEVICES={target.index} and --device {target.type}."
+        )
     # torch's fused attention is slow backwards on a CPU: without it a step takes four fifths of the time.
-    attention = None if torch.cuda.is_available() else "eager"
-    backbone, tokenizer = load_backbone(recipe.backbone or None, device=device, attn_implementation=attention)
-    if recipe.optimisation.bf16:
-        backbone = backbone.bfloat16()
+    attention = "eager" if target.type == "cpu" else None
+    backbone, tokenizer = load_backbone(
+        recipe.backbone or None,
+        dtype="bfloat16" if recipe.optimisation.bf16 else "float32",
+        device=device,
+        attn_implementation=attention,
+    )
     if recipe.optimisation.compile:
         compile_parts(backbone)
     torch.manual_seed(recipe.optimisation.seed)
@@ -188,7 +226,7 @@ def train_adapter(
     """
     folder = Path(folder)
     o = recipe.optimisation
-    arguments = _arguments(recipe, folder, show_progress)
+    arguments = _arguments(recipe, folder, model.device, show_progress)
     collator = Collator(
         tokenizer=ChatTokenizer(tokenizer),
         by_turn=model.config.memory_write_granularity != "token",
@@ -208,8 +246,13 @@ def train_adapter(
         args=arguments,
         train_dataset=CurriculumDataset(recipe, conversations_per_step=per_step),
         data_collator=functools.partial(collate, collator=collator, seed=o.seed),
-        callbacks=callbacks,
+        callbacks=[_OwnIntervals(), *(callbacks or ())],
     )
+    if trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled():
+        raise ConfigError(
+            "Expected whole weights in every process, as under plain data parallelism and DeepSpeed's ZeRO 1 and 2; "
+            "FSDP and ZeRO 3 cut them up, and an adapter would be saved in part. Launch without them."
+        )
     resume = last_checkpoint(folder)
     if trainer.is_world_process_zero():
         _write_down(recipe, folder, resume)
@@ -275,10 +318,10 @@ def _continued(
     return [said[i] for i in range(len(prompts))]
 
 
-def _arguments(recipe: Recipe, folder: Path, show_progress: bool) -> TrainingArguments:
+def _arguments(recipe: Recipe, folder: Path, device: torch.device, show_progress: bool) -> TrainingArguments:
     """The recipe in the words of Hugging Face `Trainer`."""
     o = recipe.optimisation
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=recipe.steps,
         per_device_train_batch_size=o.conversations_per_step,
@@ -295,8 +338,12 @@ def _arguments(recipe: Recipe, folder: Path, show_progress: bool) -> TrainingArg
         logging_first_step=True,
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=device.type == "cpu",
+        dataloader_pin_memory=device.type == "cuda",
         disable_tqdm=not show_progress,
         report_to=[],
         label_names=[],
     )
+    if arguments.n_gpu > 1:  # one process trains on one GPU: torch's DataParallel can't split our batches
+        arguments._n_gpu = 1
+    return arguments

@@ -157,6 +157,7 @@ def test_a_folder_as_output_is_refused(dmem, tiny, tmp_path):
         (("--cell", "2 facts"), "3 facts, 3 distractors"),
         (("--control", "owned"), "stranger"),
         (("--split", "dev"), "validation"),
+        (("--cell", "unseen value", "--split", "train"), "1 fact"),
     ],
 )
 def test_a_wrong_name_is_answered_with_the_right_ones(arguments, named, evaluate, tmp_path):

@@ -50,10 +50,14 @@ def test_a_repetition_asks_for_what_the_user_said():
     assert repeated.target.content == " ".join(m.content for m in asked.written if m.role == "user")
 
 
-def test_an_unknown_setting_of_a_stage_is_an_error():
-    recipe = Recipe.from_dict({"stages": [{"steps": 1, "life": {"fact": [1, 1]}}]})
-    with pytest.raises(ConfigError, match="fact"):
-        CurriculumDataset(recipe, conversations_per_step=1)[0]
+@pytest.mark.parametrize(
+    ("stage", "says"),
+    [({"life": {"fact": [1, 1]}}, "fact"), ({"real_share": 0.1}, "nowhere"), ({"reply_share": 0.1}, "nowhere")],
+)
+def test_a_later_stage_that_cant_be_used_is_an_error_before_the_first_step(stage, says):
+    recipe = Recipe.from_dict({"stages": [{"steps": 1}, {"steps": 1, **stage}], "data_folder": "/nowhere"})
+    with pytest.raises(ConfigError, match=says):
+        CurriculumDataset(recipe, conversations_per_step=1)
 
 
 def test_a_file_of_chats_asks_for_the_last_answer_and_writes_what_came_before(tmp_path):

@@ -35,6 +35,17 @@ def test_the_stage_of_a_step_follows_the_curriculum():
         ({"stages": [{"step": 1}]}, r"stages\[0\]"),
         ({"stages": [{"steps": 1}], "memory": {"rank": 0}}, "rank"),
         ({"stages": [{"steps": 1}], "average_checkpoints": 0}, "average_checkpoints ≥ 1; got 0"),
+        ({"stages": [{"steps": 1}], "evaluate_every_steps": 0}, "evaluate_every_steps ≥ 1; got 0"),
+        ({"stages": [{"steps": 1}], "evaluate_episodes": 1}, "evaluate_episodes ≥ 2; got 1"),
+        ({"stages": [{"steps": 1}], "save_every_steps": 0}, "save_every_steps ≥ 1; got 0"),
+        (
+            {
+                "stages": [{"steps": 1}],
+                "objectives": {"addressing": 1.0},
+                "memory": {"memory_write_granularity": "message_mean"},
+            },
+            "addressing = 0 where memory_write_granularity is 'message_mean'",
+        ),
         ({"stages": [{"steps": 1, "real_share": 0.1}]}, "data_folder"),
         ({"stages": [{"steps": 1, "reply_share": 0.1}]}, "data_folder"),
         ({"stages": [{"steps": 1}], "objectives": {"retention": 1.0}}, "data_folder"),

@@ -11,14 +11,14 @@ import warnings
 
 import pytest
 import torch
-from transformers import TrainerCallback
+from transformers import AutoModelForCausalLM, TrainerCallback
 
 from dmem_agents.errors import ConfigError
 from dmem_agents.model.adapter import load_adapter_tensors
 from dmem_agents.testing.tiny_model import save_tiny_model, tiny_tokenizer
 from dmem_agents.train import trainer as trainer_module
 from dmem_agents.train.recipe import Recipe
-from dmem_agents.train.trainer import COMPLETE, last_checkpoint, train_adapter
+from dmem_agents.train.trainer import COMPLETE, last_checkpoint, load_for_training, train_adapter
 
 RECIPE = Recipe.from_dict(
     {
@@ -60,6 +60,56 @@ def test_going_on_by_another_recipe_says_what_changed(make_model, tmp_path):
     longer = dataclasses.replace(RECIPE, stages=(dataclasses.replace(RECIPE.stages[0], steps=8),))
     with pytest.warns(UserWarning, match=r"goes on from checkpoint-6 by this one \(stages\.0\.steps: 6 → 8\)"):
         train_adapter(longer, make_model(), tiny_tokenizer(), tmp_path)
+
+
+class Rates(TrainerCallback):
+    """Notes the settings that each step is taken with."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, float, float]] = []
+
+    def on_pre_optimizer_step(self, args, state, control, optimizer, **kwargs):
+        group = optimizer.param_groups[0]
+        self.seen.append((group["lr"], group["betas"][1], group["weight_decay"]))
+
+
+def test_going_on_by_another_recipe_takes_its_rate_and_intervals(make_model, tmp_path):
+    other = dataclasses.replace(
+        RECIPE,
+        save_every_steps=1,
+        optimisation=dataclasses.replace(
+            RECIPE.optimisation, learning_rate=1e-3, adam_beta2=0.9, weight_decay=0.1, warmup_steps=3
+        ),
+    )
+    whole, after = Rates(), Rates()
+    train_adapter(other, make_model(), tiny_tokenizer(), tmp_path / "whole", callbacks=[whole])
+    with pytest.raises(KeyboardInterrupt):
+        train_adapter(RECIPE, make_model(), tiny_tokenizer(), tmp_path / "killed", callbacks=[StopAt(3)])
+    with pytest.warns(UserWarning, match="learning_rate"):
+        train_adapter(other, make_model(), tiny_tokenizer(), tmp_path / "killed", callbacks=[after])
+    assert after.seen == whole.seen[2:]
+    assert {p.name for p in (tmp_path / "killed").glob("checkpoint-*")} == {"checkpoint-5", "checkpoint-6"}
+
+
+def test_weights_in_parts_are_refused(make_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer_module, "is_deepspeed_zero3_enabled", lambda: True)
+    with pytest.raises(ConfigError, match="data parallelism"):
+        train_adapter(RECIPE, make_model(), tiny_tokenizer(), tmp_path)
+
+
+@pytest.mark.parametrize(("bf16", "dtype"), [(False, torch.float32), (True, torch.bfloat16)])
+def test_the_recipe_says_the_backbones_number_format_whatever_its_checkpoint_has(tmp_path, bf16, dtype):
+    folder = save_tiny_model(tmp_path / "backbone")
+    AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float16).save_pretrained(folder)
+    optimisation = dataclasses.replace(RECIPE.optimisation, bf16=bf16)
+    model, _ = load_for_training(dataclasses.replace(RECIPE, backbone=str(folder), optimisation=optimisation))
+    assert {p.dtype for n, p in model.backbone.named_parameters() if "memory" not in n} == {dtype}
+    assert {b.dtype for b in model.backbone.buffers()} == {torch.float32}  # positions lose nothing
+
+
+def test_a_numbered_device_is_refused_with_what_to_do():
+    with pytest.raises(ConfigError, match="CUDA_VISIBLE_DEVICES=0"):
+        load_for_training(RECIPE, device="cpu:0")
 
 
 def test_a_half_written_checkpoint_does_not_count(make_model, tmp_path):
