@@ -74,6 +74,9 @@ class AgentIdError(DmemError, ValueError):
 class StateError(DmemError, ValueError):
     """A memory state that can't be used."""
 
+    stored: object = None
+    """Of a stored record that doesn't open: the record, for who replaces it. The store's own; None otherwise."""
+
 
 class StateMismatchError(StateError):
     """A state written under another backbone, adapter or layout."""

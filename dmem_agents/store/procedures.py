@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from dmem_agents.errors import AgentIdError, StateError
+from dmem_agents.errors import AgentIdError, StateCorruptError, StateError
 
 if TYPE_CHECKING:
     from dmem_agents.store.base import StoredRecord
@@ -53,8 +53,13 @@ async def perform_async(procedure: Procedure[T], store: object) -> T:
 
 
 def restoring(agent_id: str, version: int) -> Procedure[StoredRecord]:
-    """See `StateStore.restore`."""
-    current = yield lambda store: store.load(agent_id)
+    """See `StateStore.restore`. A current record that doesn't open is what this repairs."""
+    try:
+        current = yield lambda store: store.load(agent_id)
+    except StateCorruptError as error:
+        if error.stored is None:
+            raise
+        current = error.stored
     if current is None:
         raise unknown_agent(agent_id)
     wanted = yield lambda store: store.load_snapshot(agent_id, version)

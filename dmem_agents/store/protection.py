@@ -82,6 +82,11 @@ class KeyRing:
                     f"Expected a name and a key of {KEY_BYTES} bytes in base64 on line {number} of {path}, "
                     f"got something else. {_ADVICE}"
                 )
+            if name in keys:
+                raise ConfigError(
+                    f"Expected each key of {path} under a name of its own; line {number} has {name!r} again. Records "
+                    "name the key that opens them: give a new key a new name."
+                )
             keys[name] = key
         return cls(keys)
 
@@ -218,7 +223,11 @@ class _ProtectingPlans(StorePlans):
         if record is None:
             return None
         subject = f"Record of agent {agent_id!r}, version {record.version},"
-        data = self._protection.open(record.data, self._binding(agent_id, record.version), subject=subject)
+        try:
+            data = self._protection.open(record.data, self._binding(agent_id, record.version), subject=subject)
+        except StateCorruptError as error:
+            error.stored = record
+            raise
         return replace(record, data=data)
 
     def _binding(self, agent_id: str, version: int) -> bytes:

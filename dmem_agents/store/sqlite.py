@@ -38,7 +38,8 @@ class SQLiteStateStore(StateStore):
     """Keeps records in a SQLite file.
 
     Opening creates the file and its folders. One connection serves all threads of a process in turn; a forked
-    child opens its own. Leases end by the machine's wall clock.
+    child opens its own, and needs its parent to live on: SQLite's locks are the parent's, so a daemon opens its store
+    after it has forked. Leases end by the machine's wall clock.
 
     Args:
         path: the file; `~` is the home folder.

@@ -63,7 +63,7 @@ def migrate(source: StateStore, target: StateStore, *, prefix: str = "", replace
 
 
 def examine(store: StateStore, check: Callable[[str, bytes], object], *, prefix: str = "") -> Iterator[Finding]:
-    """What is wrong in a store; changes nothing.
+    """What is wrong in a store, snapshots that don't open included; changes nothing.
 
     Args:
         store: which.
@@ -81,6 +81,8 @@ def examine(store: StateStore, check: Callable[[str, bytes], object], *, prefix:
             if len(record.data) > MAX_SEALED_BYTES:
                 problem = "over-sized"
             check(agent_id, record.data)
+            for kept in store.snapshots(agent_id):
+                store.load_snapshot(agent_id, kept.version)  # under a key that is there
         except StateMismatchError as error:
             yield Finding(subject=agent_id, problem="wrong model", text=str(error))
         except StateCorruptError as error:

@@ -19,6 +19,7 @@ from dmem_agents.store import (
     open_async_store,
     open_store,
 )
+from dmem_agents.store.portable import export_agent, import_agent
 from dmem_agents.store.protection import (
     Encryption,
     KeyRing,
@@ -27,6 +28,7 @@ from dmem_agents.store.protection import (
     protected,
     protection_of,
 )
+from dmem_agents.store.upkeep import examine
 from dmem_agents.testing.retention_conformance import RetentionConformance
 from dmem_agents.testing.store_conformance import StoreConformance
 from dmem_agents.testing.store_writers import StoreFactory
@@ -140,6 +142,10 @@ def test_keys_are_changed_without_a_pause_and_retired_in_the_end(inside: StateSt
     assert only_new.load("a").data == b"2"  # type: ignore[union-attr]
     with pytest.raises(StateMismatchError, match=r"by the key '2026-11', which is not in the key ring"):
         only_new.load_snapshot("a", 1)
+    (finding,) = examine(only_new, lambda agent_id, data: None)
+    assert (finding.subject, finding.problem) == ("a", "wrong model")
+    assert "'2026-11'" in finding.text
+    assert list(examine(rotated, lambda agent_id, data: None)) == []
     assert protection_of(b"plain") is None
 
 
@@ -150,6 +156,39 @@ def test_a_restored_and_a_forked_record_open_at_their_new_place(inside: StateSto
     assert store.restore("a", 1).data == b"1"
     store.fork("a", "b")
     assert [store.load(agent_id).data for agent_id in "ab"] == [b"1", b"1"]  # type: ignore[union-attr]
+
+
+@both
+@pytest.mark.parametrize("way", ["restore", "import"])
+def test_what_does_not_open_can_be_repaired_under_its_keys(
+    inside: StateStore, protection: Protection, way: str
+) -> None:
+    store = protected(inside, protection)
+    good = store.commit("a", b"good", expected=None)
+    file = export_agent(store, "a")
+    store.commit("a", b"newer", expected=good)
+    inside.commit("a", b"plain", expected=inside.load("a"))
+    with pytest.raises(StateCorruptError):
+        store.load("a")
+    if way == "restore":
+        store.restore("a", good.version)
+    else:
+        import_agent(store, file, replace=True)
+    repaired = store.load("a")
+    assert repaired is not None
+    assert (repaired.data, repaired.version) == (b"good", 4)
+
+
+def test_a_record_under_a_key_that_is_missing_is_not_written_over(inside: StateStore) -> None:
+    protected(inside, Signing(KeyRing({"other": NEW}))).commit("a", b"theirs", expected=None)
+    before = inside.load("a")
+    store = protected(inside, Signing(RING))
+    plain = InMemoryStateStore()
+    plain.commit("a", b"mine", expected=None)
+    file = export_agent(plain, "a")
+    with pytest.raises(StateMismatchError):
+        import_agent(store, file, replace=True)
+    assert inside.load("a") == before
 
 
 def test_a_record_without_room_for_its_protection_is_refused(inside: StateStore) -> None:
@@ -168,6 +207,14 @@ def test_a_key_file_names_the_active_key_first_and_shows_no_key(tmp_path: Path) 
     assert len(ring.key("old") or b"") == 32
     with InMemoryStateStore() as inside:
         protected(inside, Encryption(ring)).commit("a", b"1", expected=None)
+
+
+@pytest.mark.parametrize("keys", [(OLD, NEW), (OLD, OLD)])
+def test_a_name_that_a_key_file_gives_twice_is_refused(tmp_path: Path, keys: tuple[bytes, bytes]) -> None:
+    path = tmp_path / "keys"
+    path.write_text("".join(f"main {base64.b64encode(key).decode()}\n" for key in keys))
+    with pytest.raises(ConfigError, match=r"line 2 has 'main' again"):
+        KeyRing.from_file(path)
 
 
 @pytest.mark.parametrize("text", ["", "name not-base64!", "name c2hvcnQ=", f"na/me {'A' * 43}="])

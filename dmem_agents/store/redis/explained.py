@@ -54,7 +54,7 @@ def explained(error: Exception, address: str, prefix: str) -> StoreError:
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
         return _unreachable(text, address)
     if isinstance(error, exceptions.RedisClusterException) and "connect" in text:
-        return _unreachable("none of its nodes answers", address)
+        return _unreachable("none of its nodes answers, or lets this user ask for its slots", address)
     if isinstance(error, exceptions.NoPermissionError) or re.search("user executing the script|ACL failure", text):
         return StoreError(
             f"The user in the URL of {address} may not do this ({text}). It needs read and write access to "

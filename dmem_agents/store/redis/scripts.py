@@ -63,6 +63,7 @@ end
 local at = string.find(marks, mark, 1, true)
 while at and at % {MARK_BYTES} ~= 1 do at = string.find(marks, mark, at + 1, true) end
 if at then
+  redis.call('HSET', key, 'marks', marks)  -- nothing new, but replicas must have confirmed it for WAIT to count them
   local later = (#marks - at + 1) / {MARK_BYTES} - 1
   return refuse(1, string.format('%.0f', version - later), found[2], later == 0 and found[11] or '')
 end

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dmem_agents.errors import StateConflictError, StoreConnectionError, StoreError
-from dmem_agents.store import open_async_store, open_store
+from dmem_agents.store import StateStore, open_async_store, open_store
 from dmem_agents.store.redis import AsyncRedisStateStore, RedisStateStore
 from dmem_agents.testing.blocking_store import BlockingStore
 from dmem_agents.testing.redis_servers import RedisProcess, clustered, move_slot, replicated, running, wait_for
@@ -211,28 +211,51 @@ def test_a_unix_socket_serves_both_twins(folder: Path) -> None:
             assert store.load("a") == record
 
 
+def documented_rights() -> list[list[str]]:
+    """What docs/store.md gives a user, on one server and on a Cluster."""
+    text = (DOCS / "store.md").read_text(encoding="utf-8")
+    found = re.search(r"`~prefix:\*` and `([^`]*)`.*?on a Cluster also\s`([^`]*)`", text, re.DOTALL)
+    assert found is not None
+    one, more = found[1].split(), found[2].split()
+    return [["~agents:*", *one], ["~agents:*", *one, *more]]
+
+
+def do_everything(store: StateStore) -> None:
+    """Everything that a store can do, on two agents that are gone afterwards."""
+    fence = store.acquire_lease("a", "me", ttl_seconds=5)
+    first = store.commit("a", b"1", expected=None, fence=fence)
+    second = store.commit("a", b"2", expected=first)
+    store.commit("a", bytes(100_000), expected=second)
+    with pytest.raises(StateConflictError):
+        store.commit("not there", bytes(100_000), expected=second)
+    store.restore("a", 1)
+    store.fork("a", "b")
+    store.release_lease("a", "me")
+    assert sorted(store.list_agents()) == ["a", "b"]
+    assert list(store.strays()) == []
+    assert store.delete("a")
+    assert store.delete("b")
+
+
+def test_a_user_with_just_the_documented_rights_can_do_everything_on_a_cluster(
+    cluster: tuple[str, list[RedisProcess]],
+) -> None:
+    url, nodes = cluster
+    for node in nodes:
+        node.client().execute_command("ACL", "SETUSER", "memory", "on", ">s3cret", *documented_rights()[1])
+    url = url.replace("://", "://memory:s3cret@") + "?prefix=agents&snapshots=2&retries=1"
+    for store in (RedisStateStore(url), BlockingStore(AsyncRedisStateStore(url))):
+        with store:
+            do_everything(store)
+
+
 def test_a_user_with_just_the_documented_rights_can_do_everything(folder: Path) -> None:
     with running(folder / "acl") as server:
-        documented = re.search(r"`~prefix:\*` and `([^`]*)`", (DOCS / "store.md").read_text(encoding="utf-8"))
-        assert documented is not None
-        rights = f"~agents:* {documented[1]}"
-        server.client().execute_command("ACL", "SETUSER", "memory", "on", ">s3cret", *rights.split())
+        server.client().execute_command("ACL", "SETUSER", "memory", "on", ">s3cret", *documented_rights()[0])
         url = f"redis://memory:s3cret@127.0.0.1:{server.port}/0?prefix=agents&snapshots=2&ttl_seconds=60&refresh=read"
         for store in (RedisStateStore(url), BlockingStore(AsyncRedisStateStore(url))):
             with store:
-                fence = store.acquire_lease("a", "me", ttl_seconds=5)
-                first = store.commit("a", b"1", expected=None, fence=fence)
-                second = store.commit("a", b"2", expected=first)
-                store.commit("a", bytes(100_000), expected=second)
-                with pytest.raises(StateConflictError):
-                    store.commit("not there", bytes(100_000), expected=second)
-                store.restore("a", 1)
-                store.fork("a", "b")
-                store.release_lease("a", "me")
-                assert sorted(store.list_agents()) == ["a", "b"]
-                assert list(store.strays()) == []
-                assert store.delete("a")
-                assert store.delete("b")
+                do_everything(store)
         with (
             RedisStateStore(url.replace("prefix=agents", "prefix=others")) as store,
             pytest.raises(StoreError, match="may not do this"),
