@@ -209,7 +209,11 @@ class Scheduler:
             self._rows[0].fail(error)
         else:
             for index, row in enumerate(self._rows):
-                cache, lengths = self._kv.copy_of([index])
+                try:
+                    cache, lengths = self._kv.copy_of([index])
+                except BaseException as own:  # its copy finds no memory: that says nothing of the row
+                    error = own
+                    continue
                 try:
                     self._model(
                         torch.tensor([[row.answer[-1]]], device=self._model.device),

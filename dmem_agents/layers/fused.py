@@ -112,10 +112,10 @@ class FusedPass:
     ) -> None:
         self.layers = layers
         before = state.contiguous()
-        self.after = torch.empty(before.shape) if write else state
+        self.after = torch.empty_like(before) if write else state
         """`[L, B, H, r, r]` once all layers have run."""
         batch = before.shape[1]
-        self.reads = torch.empty(batch * tokens, config.width)
+        self.reads = before.new_empty(batch * tokens, config.width)
         """`[B · T, R]` of the last layer that read."""
         masks = [None if mask is None else mask.contiguous() for mask in (valid, write_mask)]
         what = (_WRITES if write else 0) | (_HAS_VALID if valid is not None else 0)

@@ -27,7 +27,9 @@ class Segments:
         """
         batch, length = ids.shape
         if length == 0:
-            return cls(slot=ids.new_zeros(batch, 0), tokens=torch.zeros(batch, 0, device=ids.device))
+            return cls(
+                slot=ids.new_zeros(batch, 0), tokens=torch.zeros(batch, 0, dtype=torch.float32, device=ids.device)
+            )
         none = torch.iinfo(torch.int64).max
         ordered, where = ids.masked_fill(~active, none).sort(dim=1, stable=True)
         is_new = torch.ones_like(ordered, dtype=torch.bool)
@@ -35,7 +37,7 @@ class Segments:
         rank = (is_new & (ordered != none)).cumsum(dim=1) - 1
         count = int(rank.max().item()) + 1 if batch else 0
         slot = torch.empty_like(ids).scatter_(1, where, rank.masked_fill(ordered == none, count))
-        tokens = torch.zeros(batch, count + 1, device=ids.device)
+        tokens = torch.zeros(batch, count + 1, dtype=torch.float32, device=ids.device)
         tokens.scatter_add_(1, slot, torch.ones_like(slot, dtype=torch.float32))
         return cls(slot=slot, tokens=tokens[:, :count])
 

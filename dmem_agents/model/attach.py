@@ -99,8 +99,17 @@ class DeltaMemModel(nn.Module):
 
     @property
     def max_context(self) -> int:
-        """Tokens that one prompt and its answer may have together."""
-        return int(self.backbone.config.max_position_embeddings)
+        """Tokens that one prompt and its answer may have together.
+
+        Where the frequencies of positions change with the longest row of a call (`longrope`, `dynamic`), as many as
+        they don't change for: a row must not depend on its neighbours, nor a prompt on how it was cut.
+        """
+        config = self.backbone.config
+        most = int(config.max_position_embeddings)
+        rope = getattr(config, "rope_parameters", None) or {}
+        if rope.get("rope_type") in ("longrope", "dynamic"):
+            most = min(most, int(rope.get("original_max_position_embeddings") or most))
+        return most
 
     def empty_state(self) -> MemoryState:
         """The state of an agent that has seen nothing."""
@@ -164,8 +173,10 @@ class DeltaMemModel(nn.Module):
             # Eager attention adds whatever it is given to the scores; the others read both forms alike.
             attention_mask = as_additive(attention_mask, self.backbone.dtype)
         fused = None
+        if past == 0:
+            self._packed = None
         if segments is None and not torch.is_autocast_enabled("cpu") and fits(input_ids, self.config):
-            if past == 0 or self._packed is None:
+            if self._packed is None:
                 self._packed = self._packed_layers()
             if self._packed is not None:
                 fused = FusedPass(
@@ -204,8 +215,8 @@ class DeltaMemModel(nn.Module):
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """See torch; weights that may train are no longer kept packed."""
-        self._packed = None
+        """See torch; what is known of weights that may train is not kept."""
+        self._packed = self._fingerprint = None
         super().requires_grad_(requires_grad)
         return self
 
@@ -213,7 +224,7 @@ class DeltaMemModel(nn.Module):
         layers, *matrix = self.layout.shape
         expected = (layers, batch, *matrix)
         if state is None:
-            return torch.zeros(expected, device=self.device)
+            return torch.zeros(expected, dtype=torch.float32, device=self.device)
         if tuple(state.shape) != expected or state.dtype != torch.float32:
             raise StateError(
                 f"Expected a float32 state of shape {list(expected)} [layers, batch, heads, rank, rank], "
@@ -283,12 +294,14 @@ class DeltaMemModel(nn.Module):
     def fingerprint(self) -> str:
         """Hash of backbone, adapter weights and layout, 64 hex digits: a state opens only under its own."""
         adapter = self.adapter_parameters()
-        frozen = not any(p.requires_grad for p in adapter.values())
         stamp = tuple(p._version for p in adapter.values())
-        if self._fingerprint is None or not frozen or self._fingerprint[0] != stamp:
-            digest = fingerprint_of(self.backbone, self.config.to_dict(), self.layout, adapter)
-            self._fingerprint = (stamp, digest)
-        return self._fingerprint[1]
+        if self._fingerprint is not None and self._fingerprint[0] == stamp:
+            return self._fingerprint[1]
+        digest = fingerprint_of(self.backbone, self.config.to_dict(), self.layout, adapter)
+        # Fused optimisers leave the version counters where they were: of weights that train nothing is kept.
+        trains = any(p.requires_grad for p in adapter.values())
+        self._fingerprint = None if trains else (stamp, digest)
+        return digest
 
     def detach(self) -> PreTrainedModel:
         """Put the backbone's own linears back and return it as it was; this object is of no use afterwards."""

@@ -135,7 +135,7 @@ class _Graph:
             positions=torch.zeros(rows, 1, dtype=torch.int64, device=model.device),
             begin=torch.zeros(rows, dtype=torch.int64, device=model.device),
             column=torch.full((1,), cache.end, dtype=torch.int64, device=model.device),
-            state=torch.zeros(layers, rows, *matrix, device=model.device),
+            state=torch.zeros(layers, rows, *matrix, dtype=torch.float32, device=model.device),
             write_mask=torch.zeros(rows, 1, dtype=torch.bool, device=model.device),
         )
         kv = [(keys[:rows, :, :columns], values[:rows, :, :columns]) for keys, values in cache.buffers]

@@ -55,7 +55,7 @@ class MemoryState:
     @classmethod
     def zeros(cls, layout: StateLayout) -> MemoryState:
         """The empty state: reads of it are zero, so the model is its frozen backbone."""
-        return cls(layout=layout, values=torch.zeros(layout.shape))
+        return cls(layout=layout, values=torch.zeros(layout.shape, dtype=torch.float32))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MemoryState):

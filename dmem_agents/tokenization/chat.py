@@ -144,7 +144,9 @@ class ChatTokenizer:
         answered = [Message(role="user", content="Alpha"), Message(role="assistant", content="Bravo")]
         ending = self._template.text(answered).rpartition("Bravo")[2].lstrip()
         closing = self._encode([ending])[0][:1] if ending else []
-        special = set(self._tokenizer.all_special_ids)
+        # Phi-3's `<|end|>` is special by its entry among the added tokens alone.
+        added = self._tokenizer.added_tokens_decoder
+        special = {*self._tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
         found = {token_id for token_id in closing if token_id in special}
         if self._tokenizer.eos_token_id is not None:
             found.add(self._tokenizer.eos_token_id)
@@ -161,8 +163,9 @@ class ChatTokenizer:
         """Number the sentences of all messages but the system's, `delta-mem.md` §6.1.
 
         Where the reference finds a message's content by token ids alone and gives up when BPE merged its
-        edges with the header, we look for its text as well; a native tool call, whose text only the
-        template knows, is one sentence. So no message with content is left unwritten by `sentence_mean`.
+        edges with the header, we look for its text as well; what only the template knows how to write, a
+        native tool call or a result as JSON, is one sentence. So no message with content is left unwritten by
+        `sentence_mean`.
         """
         numbers = [NOBODY] * len(token_ids)
         count = 0
@@ -174,7 +177,7 @@ class ChatTokenizer:
             sentences = self._find_sentences(content, [token_ids[place] for place in places])
             if not sentences and content.strip():
                 sentences = _find_text(content.strip(), text, [spans[place] for place in places])
-            if not sentences and message.tool_calls:
+            if not sentences and (message.tool_calls or content.strip()):
                 sentences = [range(len(places))]
             for sentence in sentences:
                 for offset in sentence:

@@ -7,6 +7,8 @@ messages are reshaped accordingly. Knows nothing of token ids.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -42,6 +44,8 @@ class TemplateTraits:
     """A chat that opens with an assistant message."""
     tools: bool
     """Tool schemas, tool calls and tool results in the model's own format."""
+    nine_character_ids: bool
+    """Ids of tool calls of nine letters and digits alone (only asked when `tools`): Mistral's."""
     parallel_calls: bool
     """Several tool calls in one message (only asked when `tools`)."""
     call_format: CallFormat
@@ -118,10 +122,10 @@ class ChatTemplate:
         if message.name is not None:
             entry["name"] = message.name
         if message.role == "tool":
-            entry["tool_call_id"] = message.tool_call_id or _NO_CALL
+            entry["tool_call_id"] = self._shown_id(message.tool_call_id or _NO_CALL)
         calls = [
             {
-                "id": call.id,
+                "id": self._shown_id(call.id),
                 "type": "function",
                 "function": {"name": call.name, "arguments": dict(call.arguments)},
             }
@@ -132,6 +136,12 @@ class ChatTemplate:
         if self.traits.parallel_calls:
             return [{**entry, "tool_calls": calls}]
         return [{**entry, "content": "" if i else message.content, "tool_calls": [c]} for i, c in enumerate(calls)]
+
+    def _shown_id(self, call_id: str) -> str:
+        """A call's id as the template takes it; a foreign one is shown as nine characters that stand for it."""
+        if not self.traits.nine_character_ids or re.fullmatch("[A-Za-z0-9]{9}", call_id):
+            return call_id
+        return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 
     def _render(
         self,
@@ -174,12 +184,13 @@ class ChatTemplate:
             and shows(assistant, user)
             and (not shows_system or shows(system, assistant, user)),
             tools=tools,
+            nine_character_ids=tools and not self._probe_tools(calls=1, id_prefix="call_"),
             parallel_calls=self._probe_tools(calls=2),
             call_format=format_in(self._render(*_tool_chat(1)), "bravo", {"delta": "Echo"}) if tools else HERMES,
         )
 
-    def _probe_tools(self, *, calls: int) -> bool:
-        entries, tools = _tool_chat(calls)
+    def _probe_tools(self, *, calls: int, id_prefix: str = "") -> bool:
+        entries, tools = _tool_chat(calls, id_prefix=id_prefix)
         names = ("bravo", "charlie")[:calls]
         return self._shows(entries, ("Foxtrot", *names, "Echo", "Golf", "Hotel"), tools=tools) and self._shows(
             entries, ("Alpha",), tools=tools
@@ -205,18 +216,18 @@ class ChatTemplate:
         return True
 
 
-def _tool_chat(calls: int) -> tuple[list[dict[str, Any]], list[Mapping[str, Any]]]:
-    """A chat with so many tool calls, and the tool on offer."""
+def _tool_chat(calls: int, *, id_prefix: str = "") -> tuple[list[dict[str, Any]], list[Mapping[str, Any]]]:
+    """A chat with so many tool calls, and the tool on offer. Without a prefix their ids have nine characters."""
     names = ("bravo", "charlie")[:calls]
     parameters = {"type": "object", "properties": {"delta": {"type": "string"}}}
     function = {"name": "bravo", "description": "Alpha", "parameters": parameters}
     made = [
         {
-            "id": f"call_{name}_1",
+            "id": f"{id_prefix}call{number:05}",
             "type": "function",
             "function": {"name": name, "arguments": {"delta": "Echo"}},
         }
-        for name in names
+        for number, name in enumerate(names)
     ]
     entries: list[dict[str, Any]] = [
         {"role": "user", "content": "Foxtrot"},

@@ -254,6 +254,25 @@ def test_when_many_rows_are_too_many_the_last_to_come_fail_and_the_others_go_on(
         assert generations[index].result().token_ids == alone[index].token_ids
 
 
+def test_when_a_failed_step_leaves_no_memory_to_look_for_its_cause_the_last_row_goes_first(
+    engine: Engine, model: DeltaMemModel, request_for: Request, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = [engine.submit(request_for(first=first)).result(60) for first in (10, 30, 60)]
+
+    def full(*arguments: Any) -> None:
+        raise MemoryError("no memory left on the device")
+
+    monkeypatch.setattr(SlotCache, "copy_of", full)
+    hook = model.register_forward_pre_hook(failing(lambda ids: ids.shape[0] > 2))
+    generations = together(engine, [request_for(first=first) for first in (10, 30, 60)])
+    with pytest.raises(EngineError, match="no memory left"):
+        generations[2].result(60)
+    for index in (0, 1):
+        assert generations[index].result(60).token_ids == alone[index].token_ids
+    hook.remove()
+    assert engine.submit(request_for(first=60)).result(60).token_ids == alone[2].token_ids
+
+
 @pytest.mark.parametrize("at", ["join", "reserve"])
 def test_a_request_whose_keys_and_values_find_no_memory_fails_alone(
     at: str, engine: Engine, request_for: Request, together: Together, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ from dmem_agents.layers.fused import FusedPass
 from dmem_agents.layers.projection import DeltaLinear
 from dmem_agents.model import attach as attach_module
 from dmem_agents.model.attach import DeltaMemModel, attach
+from dmem_agents.state import MemoryState
 from dmem_agents.testing.tiny_model import TINY_FAMILIES, tiny_model
 
 EVERYTHING = DeltaMemConfig(
@@ -529,6 +530,65 @@ def test_weights_after_a_fused_optimiser_step_are_used_at_once_and_change_the_fi
     assert not torch.equal(expected, before)
     assert torch.equal(after, expected)
     assert model.fingerprint == fresh.fingerprint != fingerprint
+
+
+def test_a_model_frozen_after_a_fused_optimiser_step_has_a_new_fingerprint() -> None:
+    model = _attached()
+    before = model.fingerprint
+    trained = [p for p in model.adapter_parameters().values() if p.requires_grad]
+    model.forward(_ids(1, 6)).logits.square().sum().backward()
+    torch.optim.AdamW(trained, lr=0.1, fused=True).step()
+    fresh = _attached()
+    fresh.load_adapter_parameters({name: p.detach().clone() for name, p in model.adapter_parameters().items()})
+    assert model.requires_grad_(False).fingerprint == fresh.fingerprint != before
+    assert model.fingerprint == fresh.fingerprint
+
+
+@torch.no_grad()
+def test_weights_set_before_a_long_prompt_serve_its_answer() -> None:
+    model, fresh = _attached().requires_grad_(False), _attached().requires_grad_(False)
+    out = model.forward(_ids(1, 40), use_cache=True)
+    before = model.forward(_ids(1, 1), state=out.state, cache=out.cache).state
+    for name, parameter in model.adapter_parameters().items():
+        parameter.mul_(1.5)
+        fresh.adapter_parameters()[name].copy_(parameter)
+    states = []
+    for changed in (model, fresh):
+        out = changed.forward(_ids(1, 40), use_cache=True)
+        states.append(changed.forward(_ids(1, 1), state=out.state, cache=out.cache).state)
+    assert torch.equal(*states)
+    assert not torch.equal(states[0], before)
+
+
+@pytest.mark.parametrize(
+    ("rope", "expected"),
+    [
+        ({"rope_type": "default"}, 131072),
+        ({"rope_type": "longrope", "original_max_position_embeddings": 4096}, 4096),
+        ({"rope_type": "dynamic", "factor": 2.0}, 131072),
+        ({"rope_type": "llama3", "original_max_position_embeddings": 8192}, 131072),
+    ],
+)
+def test_the_context_ends_where_positions_would_change_with_the_neighbours(rope: dict[str, Any], expected: int) -> None:
+    model = _attached()
+    model.backbone.config.max_position_embeddings = 131072
+    model.backbone.config.rope_parameters = rope
+    assert model.max_context == expected
+
+
+def test_another_default_dtype_changes_nothing() -> None:
+    model, ids = _attached().requires_grad_(False), _ids(1, 3)
+    with torch.no_grad():
+        expected = model.forward(ids, state=model.forward(ids).state).state
+        for dtype in (torch.bfloat16, torch.float64):
+            torch.set_default_dtype(dtype)
+            try:
+                state = MemoryState.zeros(model.layout)
+                again = model.forward(ids, state=model.forward(ids).state).state
+            finally:
+                torch.set_default_dtype(torch.float32)
+            assert state.values.dtype == again.dtype == torch.float32
+            assert torch.equal(again, expected)
 
 
 def test_inference_mode_first_does_not_spoil_training_later() -> None:

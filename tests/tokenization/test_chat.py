@@ -14,6 +14,7 @@ from dmem_agents.model.embedded import embedded_gguf, embedded_model_folder
 from dmem_agents.tokenization import ChatTokenizer, RenderedChat, label_ids, segment_ids
 
 Under = Callable[[str], ChatTokenizer]
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @pytest.fixture
@@ -132,6 +133,26 @@ def test_a_native_tool_call_is_one_sentence(under: Under) -> None:
     rendered = under("qwen25").render([Message(role="user", content="u"), call], add_generation_prompt=False)
     pairs = zip(rendered.message_index, rendered.sentence_index, strict=True)
     assert {number for owner, number in pairs if owner == 1} == {1}
+
+
+def test_a_tool_result_that_the_template_rewrites_is_one_sentence(under: Under) -> None:
+    call = Message(role="assistant", tool_calls=(ToolCall(id="c", name="look"),))
+    result = Message(role="tool", content='{"temp": 21}', tool_call_id="c", name="look")
+    chat = under("llama3")
+    rendered = chat.render([Message(role="user", content="u"), call, result], add_generation_prompt=False)
+    assert '{"temp": 21}' not in chat.decode(rendered.input_ids)  # but with its quotes escaped
+    pairs = zip(rendered.message_index, rendered.sentence_index, strict=True)
+    assert {number for owner, number in pairs if owner == 2} == {2}
+
+
+def test_an_end_mark_that_is_special_by_its_entry_alone_ends_a_turn(golden: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(golden / "toy_tokenizer")
+    tokenizer.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
+    tokenizer.add_tokens([AddedToken("<|end|>", special=True)])
+    tokenizer.chat_template = (TEMPLATES / "phi3.jinja").read_text()
+    end = tokenizer.convert_tokens_to_ids("<|end|>")
+    assert end not in tokenizer.all_special_ids
+    assert ChatTokenizer(tokenizer).eos_ids == {end, tokenizer.eos_token_id}
 
 
 @pytest.mark.parametrize(
