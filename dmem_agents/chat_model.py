@@ -174,11 +174,16 @@ class ChatModelSettings(MemoryHelpers, BaseModel):
                 setattr(self, name, defaults[name])
         return self
 
+    @field_serializer("model", "adapter")
+    def _as_text(self, name: str | Path | None) -> str | None:
+        """Dumps are made of what JSON can hold."""
+        return None if name is None else str(name)
+
     @field_serializer("store")
     def _without_password(self, store: str | StateStore | AsyncStateStore | None) -> str | None:
-        """Dumps hold no password: what is restored from one fails to connect and opens no other store."""
+        """Dumps hold no password and no open session: what is restored from one fails to open, and opens no other."""
         if store is None:
-            return None
+            return None if self.session is None else f"{type(self.session).__name__} object"
         return redacted_url(store) if isinstance(store, str) else f"{type(store).__name__} object"
 
     def for_agent(self, agent_id: str) -> Self:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock
 from llama_index.core.chat_engine import SimpleChatEngine
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
 from llama_index.core.llms import LLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import PromptTemplate
 
-from dmem_agents import AgentIdError, ConfigError, MessageError, agent
+from dmem_agents import AgentIdError, ConfigError, MessageError, agent, load_model
 from dmem_agents.chat_model import EMBEDDED_MODEL_NAME
+from dmem_agents.store import InMemoryStateStore
 from llama_index.llms.dmem import DeltaMemLLM
 
 HI = [ChatMessage(role="user", content="Hi")]
@@ -116,6 +122,59 @@ def test_it_is_an_llm_that_survives_its_own_dictionary_without_a_password() -> N
     assert (again.agent_id, again.max_tokens, again.store) == ("alice", 9, "redis://:***@host")
     named = DeltaMemLLM(store="redis://user@host?password=secret")
     assert "secret" not in f"{named.to_dict()} {named.to_payload()} {named!r} {named} {named.to_json()}"
+
+
+def copied(llm: DeltaMemLLM) -> DeltaMemLLM:
+    """As another process gets it."""
+    again: DeltaMemLLM = ForkingPickler.loads(ForkingPickler.dumps(llm))
+    return again
+
+
+@pytest.mark.parametrize("given", ["store", "session", "loaded"])
+def test_a_copy_elsewhere_never_takes_another_store_or_model(given: str, tiny: dict[str, Any]) -> None:
+    store = InMemoryStateStore()
+    named = DeltaMemLLM(**{**tiny, "store": store})
+    arguments: dict[str, Any] = {
+        "store": {**tiny, "store": store},
+        "session": {"session": named._memory_session()},
+        "loaded": {"session": load_model(tiny["model"], tiny["adapter"]), "store": "memory://"},
+    }[given]
+    llm = DeltaMemLLM(**arguments)
+    with pytest.raises(ConfigError, match="URL"):
+        copied(llm)
+    llm.chat(HI, agent_id="alice", max_tokens=1)  # it is whole still
+    again = DeltaMemLLM.from_dict(llm.to_dict())
+    assert again.store == f"{type(llm.store or llm.session).__name__} object"
+    with pytest.raises(ConfigError, match="store URL"):
+        again.chat(HI, agent_id="alice", max_tokens=1)
+    assert copied(DeltaMemLLM(store="memory://", max_tokens=9)).max_tokens == 9
+
+
+def test_paths_are_dumped_as_text(tmp_path: Path) -> None:
+    llm = DeltaMemLLM(model=tmp_path, adapter=tmp_path)
+    assert (llm.to_dict()["model"], json.loads(llm.to_json())["adapter"]) == (str(tmp_path), str(tmp_path))
+
+
+def test_completions_are_spans_of_the_model_they_are_asked_of(noting: Any) -> None:
+    seen: list[Any] = []
+
+    class Noting(SimpleSpanHandler):
+        def new_span(self, id_: str, bound_args: Any, instance: Any = None, *args: Any, **kwargs: Any) -> Any:
+            seen.append((id_.partition("-")[0], instance))
+            return super().new_span(id_, bound_args, instance, *args, **kwargs)
+
+    class Named(DeltaMemLLM):
+        """A model of a name of its own."""
+
+    dispatcher, handler, llm = get_dispatcher(), Noting(), Named(session=noting)
+    dispatcher.add_span_handler(handler)
+    try:
+        llm.complete("Hi")
+        llm.predict(PromptTemplate("Hi"))
+    finally:
+        dispatcher.span_handlers.remove(handler)
+    assert [name for name, _ in seen] == ["Named.complete", "Named.predict", "Named.chat"]
+    assert all(instance is llm for _, instance in seen)
 
 
 def test_prompts_and_system_prompts_of_llama_index_reach_the_session(noting: Any) -> None:

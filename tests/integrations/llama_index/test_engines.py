@@ -10,7 +10,12 @@ from llama_index.core import Settings, SummaryIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
-from llama_index.core.chat_engine import CondensePlusContextChatEngine, ContextChatEngine, SimpleChatEngine
+from llama_index.core.chat_engine import (
+    CondensePlusContextChatEngine,
+    CondenseQuestionChatEngine,
+    ContextChatEngine,
+    SimpleChatEngine,
+)
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.schema import TextNode
@@ -161,6 +166,32 @@ async def test_an_object_made_of_the_conversation_leaves_no_trace(tiny: dict[str
     assert absorbed(llm, "alice") == 4
 
 
+@pytest.mark.parametrize("own_memory", [False, True], ids=["buffer", "dmem-memory"])
+async def test_an_object_is_made_of_the_finished_conversation(tiny: dict[str, Any], own_memory: bool) -> None:
+    seen: list[list[ChatMessage]] = []
+    llm = OnceForced(**{**tiny, "max_tokens": 100}).for_agent("alice")
+    memory: Any = DeltaMemMemory(llm=llm) if own_memory else ChatMemoryBuffer.from_defaults()
+    worker = FunctionAgent(
+        tools=[LOOK], llm=llm, structured_output_fn=lambda m: seen.append(m) or {}, allow_parallel_tool_calls=False
+    )
+    outcome = await worker.run(user_msg="Where is the cat?", memory=memory)
+    (messages,) = seen
+    assert [m.role for m in messages] == ["user", "assistant", "tool", "assistant"]
+    assert (messages[0].content, messages[-1].content) == ("Where is the cat?", outcome.response.content)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_condensing_a_question_only_reads(tiny: dict[str, Any], waits: bool) -> None:
+    llm = DeltaMemLLM(**tiny).for_agent("alice")
+    queries = SummaryIndex([TextNode(text="Cats purr.")]).as_query_engine(llm=llm)
+    engine = CondenseQuestionChatEngine.from_defaults(
+        query_engine=queries, llm=llm, memory=ChatMemoryBuffer.from_defaults()
+    )
+    for turn in range(2):
+        _ = await asay(engine, f"Do cats purr {turn}?") if waits else say(engine, f"Do cats purr {turn}?")
+    assert absorbed(llm, "alice") == 4
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_a_question_that_an_agent_puts_its_state_into_is_absorbed_once(
     tiny: dict[str, Any], streaming: bool
@@ -232,7 +263,8 @@ def test_a_memory_put_by_itself_is_absorbed_at_once(tiny: dict[str, Any]) -> Non
     assert absorbed(llm, "alice") == 1
     assert [m.content for m in memory.get()] == ["My cat is called Tom."]
     memory.put(ChatMessage(role="assistant", content="Noted."))
-    assert (absorbed(llm, "alice"), memory.get(), len(memory.get_all())) == (2, [], 2)
+    assert (absorbed(llm, "alice"), memory.get("And now?"), len(memory.get_all())) == (2, [], 2)
+    assert memory.get() == memory.get_all()
 
 
 async def test_a_memory_survives_its_own_dictionary_and_is_deleted_by_reset(tiny: dict[str, Any]) -> None:

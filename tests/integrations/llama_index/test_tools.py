@@ -98,6 +98,24 @@ def test_a_call_that_was_cut_off_says_what_to_do(tiny: dict[str, Any]) -> None:
         list(llm.as_structured_llm(Said).stream_chat([ChatMessage(role="user", content="Hi")]))
 
 
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")  # LlamaIndex's structured LLM
+@pytest.mark.parametrize(
+    "about", [{"tool_choice": "required"}, {"tool_required": True}, {"allow_parallel_tool_calls": False}]
+)
+def test_what_a_caller_says_of_calls_does_no_harm_to_a_streamed_object(
+    tiny: dict[str, Any], about: dict[str, Any]
+) -> None:
+    class Mood(BaseModel):
+        """How it went."""
+
+        mood: Literal["good", "bad"]
+
+    llm = DeltaMemLLM(**{**tiny, "max_tokens": 60}).as_structured_llm(Mood)
+    messages = [ChatMessage(role="user", content="Hi")]
+    assert isinstance(llm.chat(messages, **about).raw, Mood)
+    assert isinstance(list(llm.stream_chat(messages, **about))[-1].raw, Mood)
+
+
 def test_an_answer_in_words_says_how_to_get_a_call(noting: Any) -> None:
     llm = DeltaMemLLM(session=noting)
     answer = llm.chat_with_tools([FunctionTool.from_defaults(keyword)], user_msg="Hi")

@@ -40,6 +40,7 @@ from llama_index.llms.dmem.conversion import (
 )
 from llama_index.llms.dmem.internal import (
     note_answer,
+    predicts_for_engines,
     reads_for_engines,
     refined,
     replaced_version,
@@ -53,6 +54,10 @@ if TYPE_CHECKING:  # importing these would load torch, or another framework
 
     from dmem_agents import TurnOptions
     from langchain_dmem import DeltaMemLLM as LangChainDeltaMemLLM
+
+
+_ABOUT_CALLS = ("tool_required", "tool_choice", "allow_parallel_tool_calls")
+"""What callers may say of an object that is asked for as a tool call; a streamed one is none."""
 
 
 class DeltaMemLLM(ChatModelSettings, FunctionCallingLLM):
@@ -86,6 +91,24 @@ class DeltaMemLLM(ChatModelSettings, FunctionCallingLLM):
     def class_name(cls) -> str:
         """What LlamaIndex calls this class in its serialised forms."""
         return "DeltaMemLLM"
+
+    def __getstate__(self) -> dict[Any, Any]:
+        if self.session is not None or not isinstance(self.store, str | None):
+            raise ConfigError(
+                "Expected a model whose copy in another process finds the same memories; this one was given an open "
+                "`session` or a store object. Give `store` as a URL and name `model` and `adapter`."
+            )
+        return super().__getstate__()
+
+    @predicts_for_engines
+    def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """The answer to a prompt as one turn; what an engine asks for its own ends only reads the memory."""
+        return super().predict(prompt, **prompt_args)
+
+    @predicts_for_engines
+    async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """See `predict`."""
+        return await super().apredict(prompt, **prompt_args)
 
     @property
     def metadata(self) -> LLMMetadata:
@@ -293,7 +316,8 @@ class DeltaMemLLM(ChatModelSettings, FunctionCallingLLM):
     ) -> dict[str, Any]:
         messages = self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
         form = {"response_format": answer_format(output_cls.model_json_schema())}
-        return {"messages": messages, **form, **(llm_kwargs or {})}
+        more = {name: value for name, value in (llm_kwargs or {}).items() if name not in _ABOUT_CALLS}
+        return {"messages": messages, **form, **more}
 
     # Both are no generators themselves: the agent is settled in the caller's context.
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:

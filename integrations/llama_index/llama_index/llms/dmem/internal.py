@@ -18,6 +18,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageR
 from llama_index.core.instrumentation.span import active_span_id
 from llama_index.core.prompts import BasePromptTemplate, SelectorPromptTemplate
 from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.dispatcher import DISPATCHER_SPAN_DECORATED_ATTR
 
 _dispatcher = get_dispatcher(__name__)
 _ENGINES = re.compile(r"\w*(ChatEngine|QueryEngine|Retriever)\.")
@@ -43,9 +44,22 @@ def reads_for_engines(completion: _Method) -> _Method:
     def complete(self: Any, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
         if _ENGINES.match(active_span_id.get() or ""):
             kwargs["read_only"] = True
-        return spanned(self, prompt, formatted=formatted, **kwargs)
+        bound = spanned.__get__(self, type(self))  # type: ignore[attr-defined]  # a span tells whose method it is
+        return bound(prompt, formatted=formatted, **kwargs)
 
     return complete  # type: ignore[return-value]  # the same call, coroutine and generator included
+
+
+def predicts_for_engines(prediction: _Method) -> _Method:
+    """The same for `predict`, by which `CondenseQuestionChatEngine` condenses a whole history into a question."""
+
+    @wraps(prediction)
+    def predict(self: Any, prompt: BasePromptTemplate, **prompt_args: Any) -> Any:
+        asked = _ENGINES.match(active_span_id.get() or "") is not None
+        return prediction(self.model_copy(update={"read_only": True}) if asked else self, prompt, **prompt_args)
+
+    setattr(predict, DISPATCHER_SPAN_DECORATED_ATTR, True)  # LlamaIndex's own, which it calls, is a span already
+    return predict  # type: ignore[return-value]  # the same call, coroutine included
 
 
 def rewrites_conversation(messages: Sequence[ChatMessage]) -> bool:

@@ -79,9 +79,12 @@ class DeltaMemMemory(BaseMemory):
         return memory
 
     def get(self, input: str | None = None, **kwargs: Any) -> list[ChatMessage]:
-        """The messages of the current turn; none when it has its final answer."""
+        """The messages of the current turn; none of one with its final answer when a new `input` is about to follow.
+
+        Agents that make an object of a finished turn (`output_cls`) ask without one.
+        """
         turn = self._last_turn()
-        return [] if _is_over(turn) else list(turn)
+        return [] if (input is not None or kwargs) and _is_over(turn) else list(turn)
 
     async def aget(self, input: str | None = None, **kwargs: Any) -> list[ChatMessage]:
         """See `get`."""
