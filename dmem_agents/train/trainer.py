@@ -24,7 +24,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.integrations import is_deepspeed_zero3_enabled
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from dmem_agents.engine.padding import left_padded
 from dmem_agents.errors import ConfigError, DmemError
@@ -106,16 +106,17 @@ class AdapterTrainer(Trainer):
         self._memory_model().load_adapter_parameters(load_adapter_tensors(resume_from_checkpoint))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is None or self.is_deepspeed_enabled:
+        optimiser, schedule = self.optimizer, self.lr_scheduler
+        if checkpoint is None or self.is_deepspeed_enabled or optimiser is None or schedule is None:
             super()._load_optimizer_and_scheduler(checkpoint)
             return
         # A checkpoint brings the settings it was made by along; a run that goes on goes on by its own recipe.
-        wanted = [{n: v for n, v in group.items() if n != "params"} for group in self.optimizer.param_groups]
-        rates = list(self.lr_scheduler.base_lrs)
+        wanted = [{n: v for n, v in group.items() if n != "params"} for group in optimiser.param_groups]
+        rates = list(schedule.base_lrs)
         super()._load_optimizer_and_scheduler(checkpoint)
-        self.lr_scheduler.base_lrs = rates
-        shares = [share(self.lr_scheduler.last_epoch) for share in self.lr_scheduler.lr_lambdas]
-        for group, settings, rate, share in zip(self.optimizer.param_groups, wanted, rates, shares, strict=True):
+        schedule.base_lrs = rates
+        shares = [share(schedule.last_epoch) for share in schedule.lr_lambdas]
+        for group, settings, rate, share in zip(optimiser.param_groups, wanted, rates, shares, strict=True):
             group.update(settings, lr=rate * share)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:

@@ -44,7 +44,7 @@ def reads_for_engines(completion: _Method) -> _Method:
     def complete(self: Any, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
         if _ENGINES.match(active_span_id.get() or ""):
             kwargs["read_only"] = True
-        bound = spanned.__get__(self, type(self))  # type: ignore[attr-defined]  # a span tells whose method it is
+        bound = spanned.__get__(self, type(self))  # a span tells whose method it is
         return bound(prompt, formatted=formatted, **kwargs)
 
     return complete  # type: ignore[return-value]  # the same call, coroutine and generator included
