@@ -79,8 +79,8 @@ class MemoryHelpers:
         """Absorb a text, or messages of the framework, without answering.
 
         Args:
-            content: a text, absorbed as a user's message of its own; or messages, of which those that the
-                agent has absorbed before are left out.
+            content: a text, absorbed as a user's message of its own, as a single user's message is; or several
+                messages, of which those that the agent has absorbed before are left out.
             agent_id: whose memory; None: as for every call.
 
         Returns:

@@ -115,7 +115,7 @@ class ChatModelSettings(MemoryHelpers, BaseModel):
     write_roles: tuple[Literal["user", "assistant", "tool"], ...] = ("user", "assistant", "tool")
     """Roles whose messages are written into the memory."""
     on_divergence: Literal["absorb_new", "rebuild", "error"] = "absorb_new"
-    """What to do when a history contradicts what was absorbed and no kept state reaches back far enough."""
+    """What to do when a history contradicts what was absorbed before the current turn."""
 
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """0 is greedy."""

@@ -164,15 +164,17 @@ def align(
             return _plan(chat, "base", watermark.base())
         return _plan(chat, "head", watermark, _Run(0, 1) if is_last_turn else _NOTHING)
     if not rolls_back:
-        run = _find_run(chat.digests, watermark)
+        run = _find_run(chat, watermark)
         if run is not None:
             known = run.end == len(chat) and not answering
             return _plan(chat, "head", watermark, run) if known else _continue(chat, watermark, run)
-        run = _find_run_before_told(chat.digests, watermark)
+        run = _find_run_before_told(chat, watermark)
         if run is not None and not is_last_turn:
             return _plan(chat, "head", watermark, run)
+        if not answering and not is_last_turn and _holds(watermark.messages, chat.digests):
+            return _plan(chat, "head", watermark, _Run(0, len(chat)))
         rolls_back = is_last_turn
-    return _from_base(chat, watermark, rolls_back, on_divergence)
+    return _from_base(chat, watermark, rolls_back, answering, on_divergence)
 
 
 def next_watermark(
@@ -233,6 +235,7 @@ class _Chat:
         self.index = [i for i, message in enumerate(incoming) if message.role != "system"]
         self.roles = [incoming[i].role for i in self.index]
         self.digests = [_marked(incoming[i].digest()) for i in self.index]
+        self.calls = [bool(incoming[i].tool_calls) for i in self.index]
         if not self.index:
             raise MessageError(
                 f"Expected at least one message of a user, assistant or tool, got {len(incoming)} messages, "
@@ -250,8 +253,9 @@ class _Chat:
         return next((p for p in range(position, -1, -1) if self.opens_turn(p)), None)
 
     def shown_from(self, run: _Run) -> int:
-        """Where the turn that goes on after `run` opens, not reaching back before the run."""
-        return max(self.turn_start(min(run.end, len(self) - 1)) or 0, run.first)
+        """Where the turn that goes on after `run` opens; a summary before the run is no part of it."""
+        opening = self.turn_start(min(run.end, len(self) - 1)) or 0
+        return run.first if set(self.roles[opening : run.first]) == {"user"} else opening
 
     def turns(self, positions: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """The messages at `positions`, grouped by turn."""
@@ -270,19 +274,20 @@ def _marked(digest: bytes, mark: int = 0) -> bytes:
     return digest[:-1] + bytes([digest[-1] & ~(_OWN | _ASKED) | mark])
 
 
-def _find_run(digests: Sequence[bytes], watermark: Watermark) -> _Run | None:
+def _find_run(chat: _Chat, watermark: Watermark) -> _Run | None:
     """The longest run of incoming messages that ends as the absorbed ones end, when it is evidence enough.
 
-    It is when nothing precedes it (a full or trimmed history), when it holds all we know, or two messages.
+    It is when nothing precedes it (a full or trimmed history), when it holds all we know, or two messages, or a
+    call, whose id no other has.
     """
-    known = watermark.messages
+    digests, known = chat.digests, watermark.messages
     best: tuple[tuple[int, bool, bool, int], _Run] | None = None
     for end in range(1, len(digests) + 1):
         length = 0
         while length < min(end, len(known)) and digests[end - 1 - length] == known[-1 - length]:
             length += 1
         first = end - length
-        if length >= 2 or (length == 1 and (first == 0 or len(known) == 1)):
+        if length >= 2 or (length == 1 and (first == 0 or len(known) == 1 or chat.calls[first])):
             # Among equally long runs of repeated texts: the one where a full history would have it, then
             # one that leaves nothing before it unexplained, then the latest.
             explained = first == 0 or length == len(known)
@@ -292,7 +297,7 @@ def _find_run(digests: Sequence[bytes], watermark: Watermark) -> _Run | None:
     return best[1] if best else None
 
 
-def _find_run_before_told(digests: Sequence[bytes], watermark: Watermark) -> _Run | None:
+def _find_run_before_told(chat: _Chat, watermark: Watermark) -> _Run | None:
     """The run that ends in the agent's last answer, where a history goes on from there without what was told since."""
     told = watermark.told
     if not told:
@@ -300,8 +305,8 @@ def _find_run_before_told(digests: Sequence[bytes], watermark: Watermark) -> _Ru
     answered = replace(
         watermark, digests=watermark.digests[: -len(told)], absorbed=watermark.absorbed - len(told), turn_length=0
     )
-    run = _find_run(digests, answered)
-    return None if run is None or (run.end < len(digests) and digests[run.end] in told) else run
+    run = _find_run(chat, answered)
+    return None if run is None or (run.end < len(chat) and chat.digests[run.end] in told) else run
 
 
 def _is_edit(digests: Sequence[bytes], watermark: Watermark, run: _Run) -> bool:
@@ -312,9 +317,9 @@ def _is_edit(digests: Sequence[bytes], watermark: Watermark, run: _Run) -> bool:
 def _reopened(chat: _Chat, watermark: Watermark, *, anyhow: bool) -> _Run | None:
     """The empty run before messages that repeat the current turn from its opening and then leave it.
 
-    Either they stop short of its end; or nothing was absorbed before the turn, and they have another answer to
-    its opening. One message alone is no evidence, unless the caller said so (`anyhow`): then the opening may
-    differ too if nothing was absorbed before it.
+    Either they stop short of its end; or they have another answer to its opening, and either nothing was absorbed
+    before the turn or the agent never absorbed that answer, so that it is no older turn's. One message alone is no
+    evidence, unless the caller said so (`anyhow`): then the opening may differ too if nothing was absorbed before it.
     """
     length = watermark.turn_length
     if not 0 < length <= len(watermark.digests):
@@ -322,7 +327,9 @@ def _reopened(chat: _Chat, watermark: Watermark, *, anyhow: bool) -> _Run | None
     digests, current, first_turn = tuple(chat.digests), watermark.messages[-length:], length == watermark.absorbed
     stops_short = 2 <= len(digests) < length and current[: len(digests)] == digests
     asked = next((p for p, role in enumerate(chat.roles) if role != "user"), 0)
-    answered_otherwise = first_turn and asked > 0 and current[:asked] == digests[:asked]
+    answered_otherwise = (
+        asked > 0 and current[:asked] == digests[:asked] and (first_turn or digests[asked] not in watermark.messages)
+    )
     if stops_short or answered_otherwise or (anyhow and (digests[0] == current[0] or first_turn)):
         return _Run(0, 0)
     return None
@@ -336,12 +343,22 @@ def _contradicts(digests: Sequence[bytes], watermark: Watermark) -> bool:
     return digests[0] in known or not set(pairwise(known)).isdisjoint(pairwise(digests))
 
 
-def _from_base(chat: _Chat, watermark: Watermark, rolls_back: bool, on_divergence: OnDivergence) -> TurnPlan:
+def _holds(known: Sequence[bytes], digests: Sequence[bytes]) -> bool:
+    """Whether all of `digests` were absorbed, one after the other."""
+    length = len(digests)
+    return any(list(known[first : first + length]) == list(digests) for first in range(len(known) - length + 1))
+
+
+def _from_base(
+    chat: _Chat, watermark: Watermark, rolls_back: bool, answering: bool, on_divergence: OnDivergence
+) -> TurnPlan:
     """What to do with messages that do not reach head: replace the current turn, where they fit base, or diverge."""
     base = watermark.base()
-    run = _find_run(chat.digests, base) or _find_run_before_told(chat.digests, base)
+    run = _find_run(chat, base) or _find_run_before_told(chat, base)
+    if run is not None and not rolls_back and _answers_a_call(chat, watermark, run):
+        return _plan(chat, "head", watermark, run)
     if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
-        return _diverged(chat, watermark, on_divergence)
+        return _diverged(chat, watermark, answering, on_divergence)
     if run is not None and not rolls_back and watermark.opening not in chat.digests[run.end : run.end + 1]:
         return replace(_plan(chat, "base", base, run), reason=_replaced(watermark))
     run = run or _reopened(chat, watermark, anyhow=rolls_back)
@@ -349,13 +366,18 @@ def _from_base(chat: _Chat, watermark: Watermark, rolls_back: bool, on_divergenc
         return _plan(chat, "base", base, run)
     if not _contradicts(chat.digests, watermark):
         return _plan(chat, "base", base) if rolls_back else _plan(chat, "head", watermark)
-    return _diverged(chat, watermark, on_divergence)
+    return _diverged(chat, watermark, answering, on_divergence)
+
+
+def _answers_a_call(chat: _Chat, watermark: Watermark, run: _Run) -> bool:
+    """Whether base ends in a call whose result comes now, after a turn that the agent had elsewhere meanwhile."""
+    return run.end < len(chat) and chat.roles[run.end] == "tool" and chat.digests[run.end] != watermark.opening
 
 
 def _continue(chat: _Chat, watermark: Watermark, run: _Run) -> TurnPlan:
     """Go on after a run that reaches head; inside a turn, run the whole turn again from base if it fits."""
     start = chat.shown_from(run)
-    if start < run.end and run.end - start == watermark.turn_length:
+    if run.first <= start < run.end and run.end - start == watermark.turn_length:
         return _plan(chat, "base", watermark.base(), _Run(start, start))
     return _plan(chat, "head", watermark, run)
 
@@ -386,12 +408,12 @@ def _replaced(watermark: Watermark) -> str:
     )
 
 
-def _diverged(chat: _Chat, watermark: Watermark, on_divergence: OnDivergence) -> TurnPlan:
+def _diverged(chat: _Chat, watermark: Watermark, answering: bool, on_divergence: OnDivergence) -> TurnPlan:
     """Follow `on_divergence` for messages that contradict what was absorbed before the current turn."""
     known = Counter(watermark.messages)
     new = []
     for position, digest in enumerate(chat.digests):
-        said_now = position == len(chat) - 1 and chat.roles[position] == "user"
+        said_now = answering and position == len(chat) - 1 and chat.roles[position] == "user"
         if known[digest] and not said_now:
             known[digest] -= 1
         else:

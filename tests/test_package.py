@@ -47,6 +47,14 @@ def test_an_unknown_name_is_an_attribute_error_that_names_it() -> None:
         _ = dmem_agents.no_such_name
 
 
+def test_the_source_archive_has_every_folder_that_the_tests_read() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    ours = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".") and any(p.rglob("*.py"))}
+    ours -= {"build", "dist", "runs"}
+    assert ours | {"docs", "recipes"} <= {name.lstrip("/") for name in build["targets"]["sdist"]["include"]}
+    assert "exclude" not in build["targets"]["sdist"]
+
+
 def test_every_error_is_public() -> None:
     from dmem_agents import errors
 

@@ -611,3 +611,94 @@ def test_messages_that_were_all_absorbed_are_left_as_they_are_when_no_answer_is_
     known = [user("u2"), call(), result("r")]
     assert agent.plan(known, answering=False).appended == ()
     assert agent.plan(known).start == "base"
+
+
+def test_a_call_that_waited_through_another_threads_turn_goes_on_and_takes_nothing_back() -> None:
+    agent = told(user("u1"), call())
+    agent.turn([user("u2")], said("a2"))
+    plan = agent.turn([user("u1"), call(), result("r1")], said("a1"))
+    assert (plan.start, plan.turn, plan.write, plan.reason) == ("head", (0, 1, 2), frozenset({2}), "")
+    assert agent.texts() == ["u1", "", "u2", "a2", "r1", "a1"]
+    agent.turn([user("u1"), call(), result("r1"), said("a1"), user("u3")], said("a3"))
+    assert agent.texts() == ["u1", "", "u2", "a2", "r1", "a1", "u3", "a3"]
+
+
+def test_the_next_step_of_a_turn_that_waited_shows_its_question() -> None:
+    agent = told(user("u1"), call())
+    agent.turn([user("u2")], said("a2"))
+    other = Message(role="assistant", tool_calls=(ToolCall(id="c2", name="look"),))
+    agent.turn([user("u1"), call(), result("r1")], other)
+    step = [user("u1"), call(), result("r1"), other, Message(role="tool", content="r2", tool_call_id="c2")]
+    plan = agent.turn(step, said("a1"))
+    assert (plan.start, plan.turn, plan.write) == ("head", (0, 1, 2, 3, 4), frozenset({4}))
+    assert agent.texts() == ["u1", "", "u2", "a2", "r1", "", "r2", "a1"]
+
+
+@pytest.mark.parametrize("before", [(), (user("p"), said("ap"))])
+def test_one_message_in_place_of_a_turns_steps_replaces_them_whatever_was_absorbed_before(
+    before: tuple[Message, ...],
+) -> None:
+    agent = told(*before)
+    agent.turn([user("u1")], said("s1"))
+    agent.turn([user("u1"), said("s1"), result("obs")], said("s2"))
+    for turn in (2, 3):  # s1, obs and s2 came back as one
+        history = [user("u1"), said("joined"), *([user("u2"), said("a2")] if turn == 3 else [])]
+        plan = agent.turn([*history, user(f"u{turn}")], said(f"a{turn}"))
+        assert (plan.diverged, plan.reason) == (False, "")
+    assert agent.texts() == [m.content for m in before] + ["u1", "joined", "u2", "a2", "u3", "a3"]
+
+
+def test_another_threads_answer_to_the_same_words_takes_nothing_back() -> None:
+    agent = told(user("Hi"), said("b1"))
+    for question, answer in (("x", "ax"), ("Hi", "a1")):
+        agent.turn([user(question)], said(answer))
+    agent.turn([user("Hi"), said("b1"), user("u2")], said("a2"))
+    assert agent.texts() == ["Hi", "b1", "x", "ax", "Hi", "a1", "u2", "a2"]
+
+
+@pytest.mark.parametrize(
+    ("lived", "again"),
+    [
+        (TWO_TURNS, TWO_TURNS[:3]),
+        (TWO_TURNS, TWO_TURNS[:2]),
+        ((user("u1"), call(), result("r"), said("a1")), (user("u1"), call(), result("r"))),
+    ],
+)
+@pytest.mark.parametrize("on_divergence", ["absorb_new", "rebuild", "error"])
+def test_what_was_absorbed_is_not_absorbed_again_nor_is_anything_taken_back(
+    lived: tuple[Message, ...], again: tuple[Message, ...], on_divergence: Any
+) -> None:
+    agent = told(*lived)
+    before = agent.texts()
+    plan = agent.turn(list(again), None, answering=False, on_divergence=on_divergence)
+    assert (agent.texts(), plan.appended, plan.reason, plan.diverged) == (before, (), "", False)
+
+
+def test_facts_told_at_every_start_are_absorbed_once() -> None:
+    agent = NaiveAgent()
+    facts = [user("f1"), user("f2")]
+    agent.turn(facts, None, answering=False)
+    agent.turn([user("u1")], said("a1"))
+    agent.turn([user("u2")], said("a2"))
+    plan = agent.turn(facts, None, answering=False)
+    assert (agent.texts(), plan.diverged) == (["f1", "f2", "u1", "a1", "u2", "a2"], False)
+    plan = agent.turn([*facts, user("f3")], None, answering=False)
+    assert agent.texts()[-1] == "f3"
+    assert agent.texts().count("f2") == 1
+
+
+def test_a_call_after_a_summary_is_known_by_its_id() -> None:
+    agent = told(user("u1"), said("a1"), user("u2"), call())
+    agent.turn([user("summary of all"), call(), result("r")], said("a2"))
+    assert agent.texts() == ["u1", "a1", "u2", "", "r", "a2"]
+
+
+def test_a_turn_whose_earlier_results_were_cleared_is_shown_from_its_question() -> None:
+    calls = [Message(role="assistant", tool_calls=(ToolCall(id=f"c{n}", name="look"),)) for n in range(2)]
+    results = [Message(role="tool", content=f"r{n}", tool_call_id=f"c{n}") for n in range(2)]
+    agent = told(user("u1"), calls[0])
+    agent.turn([user("u1"), calls[0], results[0]], calls[1])
+    cleared = Message(role="tool", content="[cleared]", tool_call_id="c0")
+    plan = agent.turn([user("u1"), calls[0], cleared, calls[1], results[1]], said("a1"))
+    assert (plan.start, plan.turn, plan.write) == ("head", (0, 1, 2, 3, 4), frozenset({4}))
+    assert agent.texts() == ["u1", "", "r0", "", "r1", "a1"]

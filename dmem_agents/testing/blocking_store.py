@@ -48,8 +48,10 @@ class BlockingStore(StateStore):
         return self._wait(self._store.delete(agent_id))
 
     def list_agents(self, prefix: str = "") -> Iterator[str]:
-        """See `StateStore.list_agents`."""
-        return iter(self._wait(_collected(self._store.list_agents(prefix))))
+        """See `StateStore.list_agents`. One id after the other, so that other calls come between."""
+        texts = self._store.list_agents(prefix)
+        while (text := self._wait(_following(texts))) is not None:
+            yield text
 
     def acquire_lease(self, agent_id: str, owner: str, *, ttl_seconds: float) -> int | None:
         """See `StateStore.acquire_lease`."""
@@ -92,6 +94,10 @@ class BlockingStore(StateStore):
         if self._loop.is_closed():
             return asyncio.run(call)  # the closed store speaks for itself
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+
+async def _following(texts: AsyncIterator[str]) -> str | None:
+    return await anext(texts, None)
 
 
 async def _collected(texts: AsyncIterator[str]) -> list[str]:

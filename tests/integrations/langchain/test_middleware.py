@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal
 
 import pytest
@@ -189,6 +190,22 @@ def test_an_interrupted_turn_goes_on_as_if_it_had_not_been(traveller: DeltaMemLL
     assert [type(message) for message in messages] == [HumanMessage, AIMessage, ToolMessage, AIMessage]
     assert messages[2].content.endswith("says Bob")
     assert (info(traveller, "alice").version, info(traveller, "alice").absorbed_messages) == (version + 1, 4)
+
+
+def test_a_turn_that_waited_for_approval_takes_nothing_of_another_threads_back(
+    traveller: DeltaMemLLM, of_thread: Any
+) -> None:
+    graph = graph_of(traveller, InMemorySaver(), tools=[approved])
+    waiting = graph.invoke({"messages": [HumanMessage("Is it raining?")]}, of_thread("t"))
+    assert waiting["__interrupt__"]
+    traveller.invoke("I sail.", agent_id="alice", tool_choice="none", tools=[], max_tokens=4)
+    before = info(traveller, "alice")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HistoryDivergedWarning)
+        messages = graph.invoke(Command(resume="Bob"), of_thread("t"))["messages"]
+    assert [type(message) for message in messages] == [HumanMessage, AIMessage, ToolMessage, AIMessage]
+    after = info(traveller, "alice")
+    assert (after.absorbed_messages, after.base) == (before.absorbed_messages + 2, before.head)
 
 
 def test_the_graphs_state_says_which_version_goes_with_its_messages(traveller: DeltaMemLLM, of_thread: Any) -> None:
