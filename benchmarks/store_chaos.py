@@ -271,7 +271,8 @@ def main() -> None:
     parser.add_argument("--scene", action="append", choices=SCENES)
     parser.add_argument("--runs", type=int, default=3, help="one after the other; all of them are written")
     chosen = parser.parse_args()
-    result: dict[str, Any] = {
+    path = RESULTS / "store_chaos.json"
+    measured: dict[str, Any] = {
         "circumstances": circumstances(),
         "writers": chosen.writers,
         "turns_each": chosen.turns,
@@ -279,14 +280,17 @@ def main() -> None:
         "record_bytes": FILLER_BYTES,
         "runs": [],
     }
+    # What else the file holds, runs of some scenes or of earlier stores, stays.
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    result = kept | ({"some_scenes": measured} if chosen.scene else measured)
     for _ in range(chosen.runs):
         scenes: dict[str, Any] = {}
-        result["runs"].append(scenes)
+        measured["runs"].append(scenes)
         for name in chosen.scene or SCENES:
             with tempfile.TemporaryDirectory(prefix="dmem-chaos-") as folder, scene(name, Path(folder)) as place:
                 scenes[name] = run(*place, writers=chosen.writers, turns=chosen.turns)
             print(name, json.dumps(scenes[name]), flush=True)
-            (RESULTS / "store_chaos.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

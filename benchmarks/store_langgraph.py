@@ -126,9 +126,11 @@ def main() -> None:
     chosen = parser.parse_args()
     record = embedded_record(chosen.turns)
     packages = ["langgraph-checkpoint-sqlite", *(["langgraph-checkpoint-redis"] if chosen.modules else [])]
-    result: dict[str, Any] = {
+    path = RESULTS / "store_langgraph.json"
+    kept: dict[str, Any] = {} if chosen.modules or not path.exists() else json.loads(path.read_text(encoding="utf-8"))
+    result: dict[str, Any] = kept | {
         "circumstances": circumstances(),
-        "versions": {name: version(name) for name in packages},
+        "versions": kept.get("versions", {}) | {name: version(name) for name in packages},
         "turns": chosen.turns,
         "conversations": CONVERSATIONS,
         "record_bytes": len(record),
@@ -136,7 +138,7 @@ def main() -> None:
         **(on_a_server(chosen.modules, chosen.turns, record) if chosen.modules else {}),
         "note": "LangGraph keeps every message's text and every step; the δ-mem record replaces neither text nor log.",
     }
-    (RESULTS / "store_langgraph.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 
