@@ -320,7 +320,8 @@ class Collator:
         for row, (episode, past) in enumerate(zip(episodes, conversation, strict=True)):
             if not episode.value:
                 continue
-            for text in (f" {episode.value}", episode.value):
+            opening = episode.value[:1].upper() + episode.value[1:]  # as a sentence writes it that begins with it
+            for text in (f" {episode.value}", episode.value, opening):
                 spelt = self.tokenizer.encode(text)
                 for start in range(length - len(spelt) + 1):
                     if pasts[past][start : start + len(spelt)] == spelt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from functools import cache
 
 import pytest
@@ -21,6 +22,7 @@ HELD: tuple[Split, ...] = ("validation", "test")
 GENERATED = sorted(key for key, pool in POOLS.items() if pool.generate and not pool.closed)
 FIRST = {*WOMEN, *MEN}
 LAST = set(LAST_NAMES)
+_SPELT = re.compile(r"\{\w+\}|[a-z0-9']+")
 
 
 @cache
@@ -56,6 +58,15 @@ def training_texts() -> tuple[str, ...]:
 def test_no_phrasing_is_in_two_splits(one: Split, other: Split) -> None:
     assert phrasings(one)
     assert phrasings(one) & phrasings(other) == frozenset()
+
+
+@pytest.mark.parametrize("key", sorted(ATTRIBUTES))
+def test_no_phrasing_that_is_kept_runs_inside_a_longer_one_of_training(key: str) -> None:
+    attribute = ATTRIBUTES[key]
+    for lines in (attribute.statements, attribute.questions, attribute.changes):
+        trained = [f" {' '.join(_SPELT.findall(line.lower()))} " for line in lines("train")]
+        kept = [f" {' '.join(_SPELT.findall(line.lower()))} " for split in HELD for line in lines(split)]
+        assert not any(one in longer for one in kept for longer in trained), key  # which is not said: it is kept
 
 
 @pytest.mark.parametrize("key", sorted(ATTRIBUTES))

@@ -23,7 +23,7 @@ def _code(key: str, pool: str, noun: str, *, own: str, own_held: str, tool: str 
             Write this down, the {noun} is {{v}}.
             {{v}} is the {noun}, don't lose it.
             If I ever ask for the {noun}, it's {{v}}.
-            I keep mixing it up, but {{P}} {noun} reads {{v}}.
+            For {{P}} {noun}, the slip of paper says {{v}}.
             On the note it says {{v}}, that's {{P}} {noun}.
             Keep {{v}} in mind, it's {{P}} {noun}.
             The text message with {{P}} {noun} says {{v}}.
@@ -101,7 +101,7 @@ DAILY = (
             {S} {have} been on this planet for {v} years.
             Last month {S} reached the age of {v}.
             {P} last cake had {v} candles on it, one for each year.
-            Believe it or not, {S} {be} already {v}.
+            Believe it or not, {P} last cake had {v} candles.
             In the field for age, {S} always write{s} {v} these days.
             Being {v} years of age, {S} know{s} a thing or two about life.
             As of this year {S} {be} {v} years of age.
@@ -118,7 +118,7 @@ DAILY = (
             What is {P} age?
             What's {P} age?
             How many years old {be} {S}?
-            Do you remember how old {Sm}?
+            Do you remember how old {S} {be}?
             What number of years {have} {S} reached by now?
             I can't recall {P} age, could you say it?
             Give me {P} current age in years.
@@ -168,7 +168,7 @@ DAILY = (
             {P} birthday falls on {v}.
             {v} is {P} birthday.
             Every year on {v}, {S} blow{s} out the candles on a cake.
-            {P} date of birth is {v}, leaving out the year.
+            Leaving out the year, {P} passport has {v} as the day.
             On {v} people sing Happy Birthday for {O}.
             If you want to congratulate {O}, do it on {v}, the day {he} {was} born.
             Each {v} {S} turn{s} a year older.
@@ -241,7 +241,7 @@ DAILY = (
         ask="""
             What is {P} phone number?
             What's {P} number?
-            How can I reach {O} by phone?
+            By which number can one reach {O}?
             Which phone number {do} {S} have?
             Do you remember {P} phone number?
             Which digits must someone dial to call {O}?
@@ -416,7 +416,7 @@ DAILY = (
             From now on {S} wake{s} up at {v}.
             {S} used to get up at {old}, these days {he} leave{s} the bed at {v}.
             {P} alarm no longer goes off at {old}, it goes off at {v}.
-            With the new job, {P} mornings begin at {v}.
+            The new job has {O} out of bed by {v}.
             {S} reset {his} alarm clock to {v}.
         """,
         change_held="""

@@ -384,7 +384,7 @@ HOME = (
             {S} got a used {v} from {his} uncle.
             {S} go{es} to work in {his} {v}.
             In {P} garage there is {av}.
-            {P} vehicle is {av}, and it has never let {him} down.
+            In all these years {P} trusty {v} has never let {him} down.
             You can usually see {O} behind the wheel of {av}.
             {S} washed {his} {v} this morning.
             On long trips {S} trust{s} {his} {v}.
@@ -516,7 +516,7 @@ HOME = (
             {P} childhood home stood in {v}.
             The town of {P} childhood is {v}.
             {S} learned to walk in {v}, that's {his} hometown.
-            {S} {was} raised in {v}, that's the town {he} know{s} best.
+            {S} learnt to walk in {v}, the town {he} know{s} best.
             {P} earliest memories are of {v}.
             {v} is the town {S} grew up in.
             As a kid, {S} played in the streets of {v}.

@@ -110,7 +110,7 @@ PEOPLE = (
             Please call me {v}.
             Everyone around here knows me as {v}.
             My parents decided to call me {v}, and I quite like it.
-            I go by {v}, in case you were wondering.
+            In case you were wondering, people call out {v} when they want me.
             {v} is what my friends shout when they see me.
             If you want to address me, just say {v}.
             The name on my coffee cup this morning was {v}, and that's me.
@@ -353,7 +353,7 @@ PEOPLE = (
             Do you remember {P} doctor's name?
             Which physician {do} {S} see?
             I no longer know who treats {O} when {he} {be} ill.
-            {P} GP is Dr. who again?
+            {P} GP is which doctor again?
             Just say which doctor looks after {O}.
             Have I ever told you whose patient {S} {be}?
             The clinic wants the name of {P} physician. What do I tell them?
@@ -361,7 +361,7 @@ PEOPLE = (
             To which doctor {do} {S} turn when {he} feel{s} sick?
             {S} woke up with a fever. Which doctor should be called?
             Whose name is on the door of {P} family doctor's practice?
-            Which Dr. has {P} medical records?
+            Which doctor has {P} medical records?
             Who gives {O} {his} yearly checkup?
         """,
         ask_held="""

@@ -334,7 +334,7 @@ TASTES = (
         """,
         ask="""
             What fruit {do} {S} enjoy?
-            What should I bring {O} from the market, as fruit goes?
+            Which fruit from the market makes {O} happy?
             Which fruit {do} {S} want for dessert?
             What belongs in {P} fruit basket?
         """,
@@ -431,7 +431,7 @@ TASTES = (
         ask="""
             What {do} {S} like on {his} pizza?
             What has to be on a pizza for {O}?
-            I'm ordering pizza for {O}. What goes on top?
+            A pizza for {O}, please. What goes on top?
             What must not be missing on {P} pizza?
         """,
         ask_held="""
@@ -618,7 +618,7 @@ TASTES = (
             {S} play{s} the {v}, not the {other}.
             The neighbours hear {O} play the {v} at night.
             The {v} is what {S} make{s} music on.
-            {S} took up the {v} and {have} been practising ever since.
+            Ever since picking up the {v}, {S} {have} been practising.
             At parties {S} like{s} to perform something on the {v}.
             {P} music teacher shows {him} how to master the {v}.
             Of all instruments, {S} picked the {v} to learn.

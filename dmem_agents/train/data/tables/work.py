@@ -580,7 +580,7 @@ WORK = (
             {S} got {his} diploma at {v}.
             {S} spent four years at {v}.
             {S} {was} a student at {v}.
-            {S} attended {v} before starting to work.
+            Before starting to work, {S} sat through lectures at {v}.
             Back in {his} student days {S} {was} enrolled at {v}.
             The alumni list shows that {v} counts {O} among its former students.
             The university that awarded {O} the degree was {v}.
