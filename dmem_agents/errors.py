@@ -74,9 +74,6 @@ class AgentIdError(DmemError, ValueError):
 class StateError(DmemError, ValueError):
     """A memory state that can't be used."""
 
-    stored: object = None
-    """Of a stored record that doesn't open: the record, for who replaces it. The store's own; None otherwise."""
-
 
 class StateMismatchError(StateError):
     """A state written under another backbone, adapter or layout."""
@@ -84,6 +81,9 @@ class StateMismatchError(StateError):
 
 class StateCorruptError(StateError):
     """A stored record that is damaged, foreign or too large."""
+
+    stored: object = None
+    """Of a stored record that doesn't open: the record, for who replaces it. The store's own; None otherwise."""
 
 
 class StoreError(DmemError, RuntimeError):

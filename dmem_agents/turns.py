@@ -355,12 +355,13 @@ def _from_base(
     """What to do with messages that do not reach head: replace the current turn, where they fit base, or diverge."""
     base = watermark.base()
     run = _find_run(chat, base) or _find_run_before_told(chat, base)
-    if run is not None and not rolls_back and _answers_a_call(chat, watermark, run):
-        return _plan(chat, "head", watermark, run)
-    if run is not None and not rolls_back and not _is_edit(chat.digests, watermark, run):
-        return _diverged(chat, watermark, answering, on_divergence)
-    if run is not None and not rolls_back and watermark.opening not in chat.digests[run.end : run.end + 1]:
-        return replace(_plan(chat, "base", base, run), reason=_replaced(watermark))
+    if run is not None and not rolls_back:
+        if _answers_a_call(chat, watermark, run):
+            return _plan(chat, "head", watermark, run)
+        if not _is_edit(chat.digests, watermark, run):
+            return _diverged(chat, watermark, answering, on_divergence)
+        if watermark.opening not in chat.digests[run.end : run.end + 1]:
+            return replace(_plan(chat, "base", base, run), reason=_replaced(watermark))
     run = run or _reopened(chat, watermark, anyhow=rolls_back)
     if run is not None:
         return _plan(chat, "base", base, run)

@@ -6,8 +6,9 @@ from typing import Final
 
 from dmem_agents.agents import check_agent_id
 from dmem_agents.envelope import MAX_SEALED_BYTES, SealedReader, seal
-from dmem_agents.errors import AgentIdError, StateConflictError, StateCorruptError
-from dmem_agents.store.base import StateStore, StoredRecord, check_data
+from dmem_agents.errors import AgentIdError, StateConflictError
+from dmem_agents.store.base import StateStore, check_data
+from dmem_agents.store.procedures import loading_anyhow, perform
 
 SCHEMA: Final = 1
 """Schema number of the files this version writes."""
@@ -55,7 +56,7 @@ def import_agent(store: StateStore, blob: bytes, *, agent_id: str | None = None,
     """
     exported_id, data = _read(blob)
     target = check_agent_id(exported_id if agent_id is None else agent_id)
-    existing = _replaced(store, target) if replace else store.load(target)
+    existing = perform(loading_anyhow(target), store) if replace else store.load(target)
     if existing is not None and not replace:
         raise StateConflictError(
             f"There is already an agent {target!r} in this store. Import under another id (`agent_id=`, on the "
@@ -63,16 +64,6 @@ def import_agent(store: StateStore, blob: bytes, *, agent_id: str | None = None,
         )
     store.commit(target, data, expected=existing)
     return target
-
-
-def _replaced(store: StateStore, agent_id: str) -> StoredRecord | None:
-    """The record to write over, also one that doesn't open."""
-    try:
-        return store.load(agent_id)
-    except StateCorruptError as error:
-        if not isinstance(error.stored, StoredRecord):
-            raise
-        return error.stored
 
 
 def exported_record(blob: bytes) -> bytes:

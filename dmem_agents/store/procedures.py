@@ -7,7 +7,7 @@ its own. The two drivers below differ in an `await`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from dmem_agents.errors import AgentIdError, StateCorruptError, StateError
 
@@ -52,14 +52,21 @@ async def perform_async(procedure: Procedure[T], store: object) -> T:
         return value
 
 
-def restoring(agent_id: str, version: int) -> Procedure[StoredRecord]:
-    """See `StateStore.restore`. A current record that doesn't open is what this repairs."""
+def loading_anyhow(agent_id: str) -> Procedure[StoredRecord | None]:
+    """The stored record, also one that doesn't open: for who replaces it."""
+    record: StoredRecord | None
     try:
-        current = yield lambda store: store.load(agent_id)
+        record = yield lambda store: store.load(agent_id)
     except StateCorruptError as error:
         if error.stored is None:
             raise
-        current = error.stored
+        record = cast("StoredRecord", error.stored)
+    return record
+
+
+def restoring(agent_id: str, version: int) -> Procedure[StoredRecord]:
+    """See `StateStore.restore`. A current record that doesn't open is what this repairs."""
+    current = yield from loading_anyhow(agent_id)
     if current is None:
         raise unknown_agent(agent_id)
     wanted = yield lambda store: store.load_snapshot(agent_id, version)

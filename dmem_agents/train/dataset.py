@@ -51,9 +51,8 @@ class CurriculumDataset(Dataset[Item]):
         self.recipe = recipe
         self.conversations_per_step = conversations_per_step
         self._records = ChatRecords.load(recipe.episodes_file) if recipe.episodes_file else None
-        self._lives: dict[int, AgentLife] = {}
-        for stage in recipe.stages:  # what can't be used is found now, not when its stage begins
-            self._life(stage)
+        # What can't be used is found now, not when its stage begins.
+        self._lives = [_life(stage) for stage in recipe.stages]
         if any(stage.real_share for stage in recipe.stages):
             _ = self._real
         if any(stage.reply_share for stage in recipe.stages):
@@ -86,7 +85,7 @@ class CurriculumDataset(Dataset[Item]):
             return [self._records.sample(rng)]
         if stage.real_share and rng.random() < stage.real_share:
             return [self._real.sample(rng)]
-        life = self._life(stage)
+        life = self._lives[self.recipe.stages.index(stage)]
         of_step = random.Random(f"{self.recipe.optimisation.seed}/step/{step}")
         facts, distractors = of_step.randint(*life.facts), of_step.randint(*life.distractors)
         if of_step.random() < stage.single_share:
@@ -104,14 +103,13 @@ class CurriculumDataset(Dataset[Item]):
     def _replies(self) -> tuple[str, ...]:
         return replies(self.recipe.data_folder)
 
-    def _life(self, stage: Stage) -> AgentLife:
-        if id(stage) not in self._lives:
-            settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stage.life.items()}
-            try:
-                self._lives[id(stage)] = AgentLife(split="train", **settings)
-            except TypeError as error:
-                raise ConfigError(f"Unknown setting in a stage's `life`: {error}") from error
-        return self._lives[id(stage)]
+
+def _life(stage: Stage) -> AgentLife:
+    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stage.life.items()}
+    try:
+        return AgentLife(split="train", **settings)
+    except TypeError as error:
+        raise ConfigError(f"Unknown setting in a stage's `life`: {error}") from error
 
 
 def _bare(episode: Episode) -> Episode:

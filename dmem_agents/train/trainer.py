@@ -80,6 +80,12 @@ class AdapterTrainer(Trainer):
 
     def __init__(self, *, recipe: Recipe, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if self.is_fsdp_enabled or is_deepspeed_zero3_enabled():
+            raise ConfigError(
+                "Expected whole weights in every process, as under plain data parallelism and DeepSpeed's ZeRO 1 and "
+                "2; FSDP and ZeRO 3 cut them up, and an adapter would be saved in part. Launch without them."
+            )
+        self.add_callback(_OwnIntervals())
         self.recipe = recipe
         self.model_accepts_loss_kwargs = False
         self._sums: dict[str, list[float]] = {}
@@ -247,13 +253,8 @@ def train_adapter(
         args=arguments,
         train_dataset=CurriculumDataset(recipe, conversations_per_step=per_step),
         data_collator=functools.partial(collate, collator=collator, seed=o.seed),
-        callbacks=[_OwnIntervals(), *(callbacks or ())],
+        callbacks=callbacks,
     )
-    if trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled():
-        raise ConfigError(
-            "Expected whole weights in every process, as under plain data parallelism and DeepSpeed's ZeRO 1 and 2; "
-            "FSDP and ZeRO 3 cut them up, and an adapter would be saved in part. Launch without them."
-        )
     resume = last_checkpoint(folder)
     if trainer.is_world_process_zero():
         _write_down(recipe, folder, resume)

@@ -119,8 +119,9 @@ class DeltaMemMiddleware(AgentMiddleware[DeltaMemState, Any, Any]):
                     break
         fits = search.target is None or _restore(call, search.target)
         response = handler(_request(request, call, whole=not fits))
-        # Of a memory that there was not before, this call's turn may be the beginning: it has a name from now on.
-        return _marked(call, found or (_stored(call) if call.saver else None), response)
+        if found is None and call.saver:  # the turn may have begun a memory: it has a name from now on
+            found = _stored(call)
+        return _marked(call, found, response)
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
@@ -252,9 +253,9 @@ def _marked(
     if answer is None or not facts.get("dmem_absorbed_messages"):
         return response
     version, life = facts["dmem_version"], found.incarnation if found else ""
-    goes_on = call.mark is not None and call.incarnation in ("", life)
+    earlier = call.mark if call.incarnation in ("", life) else None
     mark = AgentMark(
-        first=call.mark["first"] if call.mark is not None and goes_on else version - 1,
+        first=version - 1 if earlier is None else earlier["first"],
         absorbed_id=answer.id or "",
         incarnation=life,
     )

@@ -32,6 +32,10 @@ _REPLACES = "dmem_replaces"
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
+def _asked_by_engine() -> bool:
+    return _ENGINES.match(active_span_id.get() or "") is not None
+
+
 def reads_for_engines(completion: _Method) -> _Method:
     """A completion method that is read-only when a chat engine, query engine or retriever asks for it.
 
@@ -42,7 +46,7 @@ def reads_for_engines(completion: _Method) -> _Method:
 
     @wraps(spanned)
     def complete(self: Any, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
-        if _ENGINES.match(active_span_id.get() or ""):
+        if _asked_by_engine():
             kwargs["read_only"] = True
         bound = spanned.__get__(self, type(self))  # a span tells whose method it is
         return bound(prompt, formatted=formatted, **kwargs)
@@ -55,8 +59,8 @@ def predicts_for_engines(prediction: _Method) -> _Method:
 
     @wraps(prediction)
     def predict(self: Any, prompt: BasePromptTemplate, **prompt_args: Any) -> Any:
-        asked = _ENGINES.match(active_span_id.get() or "") is not None
-        return prediction(self.model_copy(update={"read_only": True}) if asked else self, prompt, **prompt_args)
+        asked = self.model_copy(update={"read_only": True}) if _asked_by_engine() else self
+        return prediction(asked, prompt, **prompt_args)
 
     setattr(predict, DISPATCHER_SPAN_DECORATED_ATTR, True)  # LlamaIndex's own, which it calls, is a span already
     return predict  # type: ignore[return-value]  # the same call, coroutine included
